@@ -1,0 +1,28 @@
+# One place for flags: every target of ours links sujip_flags.
+add_library(sujip_flags INTERFACE)
+target_include_directories(sujip_flags INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_options(sujip_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual
+  -Wimplicit-fallthrough -Werror)
+# __int128 carries exact decimals and 128-bit sums; it is an extension to the standard.
+target_compile_options(sujip_flags INTERFACE -Wno-pedantic)
+
+if(SUJIP_SANITIZE)
+  target_compile_options(sujip_flags INTERFACE -fsanitize=${SUJIP_SANITIZE} -fno-omit-frame-pointer -g)
+  target_link_options(sujip_flags INTERFACE -fsanitize=${SUJIP_SANITIZE})
+endif()
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "" FORCE)
+endif()
+# Debug information of third-party templates makes links slow; line tables are enough for profiles.
+string(REPLACE "-g" "-g1" CMAKE_CXX_FLAGS_RELWITHDEBINFO "${CMAKE_CXX_FLAGS_RELWITHDEBINFO}")
+
+find_program(SUJIP_CCACHE ccache)
+if(SUJIP_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${SUJIP_CCACHE})
+endif()
+find_program(SUJIP_MOLD mold)
+if(SUJIP_MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
