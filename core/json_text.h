@@ -1,0 +1,19 @@
+#pragma once
+// Appending JSON text. Reading is simdjson's work; writing is a handful of appends.
+
+#include <string>
+#include <string_view>
+
+namespace sujip {
+
+// Appends `text` as a JSON string with its quotes. `text` must be UTF-8; bytes above 0x7f are kept.
+void append_json_string(std::string& out, std::string_view text);
+
+// Appends `"name":` preceded by a comma unless `out` ends in '{'.
+void append_json_name(std::string& out, std::string_view name);
+
+// Appends `"name":"text"` with the comma rule of append_json_name.
+void append_json_field(std::string& out, std::string_view name, std::string_view text);
+void append_json_field(std::string& out, std::string_view name, long long number);
+
+}  // namespace sujip
