@@ -1,0 +1,159 @@
+#include "core/kafka/consumer.h"
+
+#include <array>
+
+#include "core/log.h"
+
+namespace sujip::kafka {
+namespace {
+
+std::vector<TopicPartition> from_list(const rd_kafka_topic_partition_list_t& list) {
+  std::vector<TopicPartition> out;
+  for (int i = 0; i < list.cnt; ++i) out.push_back({list.elems[i].topic, list.elems[i].partition});
+  return out;
+}
+
+}  // namespace
+
+ListPtr to_list(const std::vector<Position>& positions) {
+  ListPtr list(rd_kafka_topic_partition_list_new(static_cast<int>(positions.size())));
+  for (const Position& p : positions)
+    rd_kafka_topic_partition_list_add(list.get(), p.tp.topic.c_str(), p.tp.partition)->offset =
+        p.offset;
+  return list;
+}
+
+Result<std::unique_ptr<Consumer>> Consumer::create(const ConsumerConfig& config) {
+  Config base = {
+      {"bootstrap.servers", config.bootstrap},
+      {"client.id", config.client_id},
+      {"enable.auto.commit", "false"},
+      {"enable.auto.offset.store", "false"},
+      {"isolation.level", "read_committed"},
+      // Data that was deleted or truncated needs a person; starting "somewhere" hides it.
+      {"auto.offset.reset", "error"},
+      {"fetch.wait.max.ms", std::to_string(config.fetch_wait_ms)},
+      {"queued.min.messages", "1000000"},
+      {"queued.max.messages.kbytes", std::to_string(config.queue_kbytes)},
+      {"fetch.message.max.bytes", "4194304"},
+      {"socket.nagle.disable", "true"},
+      {"enable.partition.eof", config.partition_eof ? "true" : "false"},
+  };
+  if (!config.group.empty()) {
+    base.emplace_back("group.id", config.group);
+    base.emplace_back("session.timeout.ms", std::to_string(config.session_timeout_ms));
+    base.emplace_back("heartbeat.interval.ms", "500");
+    base.emplace_back("partition.assignment.strategy", "range");
+    if (!config.group_instance_id.empty())
+      base.emplace_back("group.instance.id", config.group_instance_id);
+  } else {
+    base.emplace_back("group.id", "sujip-unused");  // required by the client, never joined
+  }
+  SUJIP_TRY(rd_kafka_conf_t * conf, make_conf(base, config.extra));
+  std::unique_ptr<Consumer> self(new Consumer);
+  self->bootstrap_ = config.bootstrap;
+  rd_kafka_conf_set_opaque(conf, self.get());
+  rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
+  std::array<char, 512> reason{};
+  self->client_.reset(rd_kafka_new(RD_KAFKA_CONSUMER, conf, reason.data(), reason.size()));
+  if (!self->client_) {
+    rd_kafka_conf_destroy(conf);
+    return broker_error(config.bootstrap, std::string("making a consumer: ") + reason.data());
+  }
+  rd_kafka_poll_set_consumer(self->client_.get());
+  self->queue_.reset(rd_kafka_queue_get_consumer(self->client_.get()));
+  return self;
+}
+
+Consumer::~Consumer() { close(); }
+
+void Consumer::close() {
+  if (!client_ || closing_) return;
+  closing_ = true;
+  queue_.reset();
+  rd_kafka_consumer_close(client_.get());
+}
+
+void Consumer::on_rebalance(rd_kafka_t* client, rd_kafka_resp_err_t code,
+                            rd_kafka_topic_partition_list_t* list, void* opaque) {
+  auto* self = static_cast<Consumer*>(opaque);
+  if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS && !self->closing_) {
+    const ListPtr start = self->rebalance_.assigned
+                              ? to_list(self->rebalance_.assigned(from_list(*list)))
+                              : ListPtr(rd_kafka_topic_partition_list_copy(list));
+    rd_kafka_assign(client, start.get());
+    return;
+  }
+  if (self->rebalance_.revoked)
+    self->rebalance_.revoked(from_list(*list), rd_kafka_assignment_lost(client) != 0);
+  rd_kafka_assign(client, nullptr);
+}
+
+Status Consumer::subscribe(const std::vector<std::string>& topics, Rebalance rebalance) {
+  rebalance_ = std::move(rebalance);
+  const ListPtr list(rd_kafka_topic_partition_list_new(static_cast<int>(topics.size())));
+  for (const std::string& topic : topics)
+    rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), RD_KAFKA_PARTITION_UA);
+  const rd_kafka_resp_err_t code = rd_kafka_subscribe(client_.get(), list.get());
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+    return broker_error(bootstrap_, std::string("subscribing: ") + rd_kafka_err2str(code));
+  return {};
+}
+
+Status Consumer::assign(const std::vector<Position>& positions) {
+  const rd_kafka_resp_err_t code = rd_kafka_assign(client_.get(), to_list(positions).get());
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+    return broker_error(bootstrap_, std::string("assigning: ") + rd_kafka_err2str(code));
+  return {};
+}
+
+Status Consumer::add(const Position& position) {
+  const CallError error = CallError::take(
+      rd_kafka_incremental_assign(client_.get(), to_list({position}).get()));
+  if (error) return broker_error(bootstrap_, to_string(position.tp) + ": assigning: " + error.text);
+  return {};
+}
+
+Status Consumer::remove(const TopicPartition& tp) {
+  const CallError error = CallError::take(
+      rd_kafka_incremental_unassign(client_.get(), to_list({{tp, RD_KAFKA_OFFSET_INVALID}}).get()));
+  if (error) return broker_error(bootstrap_, to_string(tp) + ": unassigning: " + error.text);
+  return {};
+}
+
+void Consumer::consume(int timeout_ms, size_t max, std::vector<MessagePtr>& out) {
+  batch_.resize(max);
+  const ssize_t n = rd_kafka_consume_batch_queue(queue_.get(), timeout_ms, batch_.data(), max);
+  for (ssize_t i = 0; i < n; ++i) out.emplace_back(batch_[static_cast<size_t>(i)]);
+}
+
+Result<std::vector<Position>> Consumer::committed(const std::vector<TopicPartition>& partitions,
+                                                  int timeout_ms) {
+  std::vector<Position> positions;
+  for (const TopicPartition& tp : partitions) positions.push_back({tp, RD_KAFKA_OFFSET_INVALID});
+  const ListPtr list = to_list(positions);
+  const rd_kafka_resp_err_t code = rd_kafka_committed(client_.get(), list.get(), timeout_ms);
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+    return broker_error(bootstrap_, std::string("reading committed offsets: ") +
+                                        rd_kafka_err2str(code));
+  for (int i = 0; i < list->cnt; ++i) {
+    if (list->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR)
+      return broker_error(bootstrap_, std::string("reading committed offsets: ") +
+                                          rd_kafka_err2str(list->elems[i].err));
+    positions[static_cast<size_t>(i)] = {{list->elems[i].topic, list->elems[i].partition},
+                                         list->elems[i].offset};
+  }
+  return positions;
+}
+
+Result<Watermarks> Consumer::watermarks(const TopicPartition& tp, int timeout_ms) {
+  Watermarks marks;
+  const rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
+      client_.get(), tp.topic.c_str(), tp.partition, &marks.low, &marks.high, timeout_ms);
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+    return broker_error(bootstrap_, to_string(tp) + ": reading watermarks: " +
+                                        rd_kafka_err2str(code));
+  return marks;
+}
+
+}  // namespace sujip::kafka

@@ -1,0 +1,80 @@
+#pragma once
+// A consumer. Two ways of use: in a group (subscribe, rebalance callbacks) or by assign() without one.
+// Reads committed records only. All calls from one thread.
+
+#include <vector>
+
+#include "core/kafka/client.h"
+#include "core/kafka/message.h"
+
+namespace sujip::kafka {
+
+struct ConsumerConfig {
+  std::string bootstrap;
+  std::string client_id = "sujip";
+  std::string group;              // empty: assign() only, no group, nothing committed
+  std::string group_instance_id;  // static membership: a restart gets its partitions back at once
+  int session_timeout_ms = 10000;
+  int fetch_wait_ms = 20;
+  int queue_kbytes = 65536;  // prefetch limit
+  bool partition_eof = false;
+  Config extra;
+};
+
+struct Watermarks {
+  int64_t low = 0;
+  int64_t high = 0;  // the last stable offset
+};
+
+struct Position {
+  TopicPartition tp;
+  int64_t offset = 0;  // RD_KAFKA_OFFSET_BEGINNING, or an offset
+};
+
+class Consumer {
+ public:
+  // Called inside consume(), on its thread. `revoked` must finish what is open for these partitions
+  // (lost = they already belong to somebody else); `assigned` returns where to start each one.
+  struct Rebalance {
+    std::function<std::vector<Position>(const std::vector<TopicPartition>&)> assigned;
+    std::function<void(const std::vector<TopicPartition>&, bool lost)> revoked;
+  };
+
+  static Result<std::unique_ptr<Consumer>> create(const ConsumerConfig& config);
+  ~Consumer();
+
+  Status subscribe(const std::vector<std::string>& topics, Rebalance rebalance);
+  Status assign(const std::vector<Position>& positions);
+  Status add(const Position& position);        // incremental assign
+  Status remove(const TopicPartition& tp);
+
+  // Up to `max` messages; waits at most timeout_ms (the whole of it unless `max` are there). Messages
+  // with err set (EOF, errors) are handed over too. Appends to `out`.
+  void consume(int timeout_ms, size_t max, std::vector<MessagePtr>& out);
+
+  // Stable committed offsets of the group; RD_KAFKA_OFFSET_INVALID where there is none.
+  Result<std::vector<Position>> committed(const std::vector<TopicPartition>& partitions,
+                                          int timeout_ms);
+  Result<Watermarks> watermarks(const TopicPartition& tp, int timeout_ms);
+
+  // Leaves the group (a static member stays) and closes.
+  void close();
+  rd_kafka_t* handle() { return client_.get(); }
+
+ private:
+  Consumer() = default;
+  static void on_rebalance(rd_kafka_t*, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t*,
+                           void* opaque);
+
+  ClientPtr client_;
+  std::unique_ptr<rd_kafka_queue_t, void (*)(rd_kafka_queue_t*)> queue_{nullptr,
+                                                                        rd_kafka_queue_destroy};
+  std::vector<rd_kafka_message_t*> batch_;
+  Rebalance rebalance_;
+  std::string bootstrap_;
+  bool closing_ = false;
+};
+
+ListPtr to_list(const std::vector<Position>& positions);
+
+}  // namespace sujip::kafka

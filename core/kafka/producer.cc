@@ -1,0 +1,143 @@
+#include "core/kafka/producer.h"
+
+#include <array>
+
+#include "core/log.h"
+
+namespace sujip::kafka {
+
+Result<std::unique_ptr<Producer>> Producer::create(const ProducerConfig& config) {
+  Config base = {
+      {"bootstrap.servers", config.bootstrap},
+      {"client.id", config.client_id},
+      {"enable.idempotence", "true"},
+      {"compression.type", "lz4"},
+      {"linger.ms", std::to_string(config.linger_ms)},
+      {"batch.size", "1000000"},
+      {"batch.num.messages", "10000"},
+      {"queue.buffering.max.messages", "1000000"},
+      {"queue.buffering.max.kbytes", "262144"},
+      {"socket.nagle.disable", "true"},
+      {"retry.backoff.ms", "10"},
+      {"delivery.report.only.error", "true"},
+  };
+  if (!config.transactional_id.empty()) {
+    base.emplace_back("transactional.id", config.transactional_id);
+    base.emplace_back("transaction.timeout.ms", std::to_string(config.transaction_timeout_ms));
+  }
+  SUJIP_TRY(rd_kafka_conf_t * conf, make_conf(base, config.extra));
+  std::unique_ptr<Producer> self(new Producer);
+  self->bootstrap_ = config.bootstrap;
+  rd_kafka_conf_set_opaque(conf, self.get());
+  rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
+  std::array<char, 512> reason{};
+  self->client_.reset(rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason.data(), reason.size()));
+  if (!self->client_) {
+    rd_kafka_conf_destroy(conf);
+    return broker_error(config.bootstrap, std::string("making a producer: ") + reason.data());
+  }
+  return self;
+}
+
+Producer::~Producer() {
+  if (!client_) return;
+  // What was not flushed is not waited for: whoever cares has called flush() or commit().
+  rd_kafka_purge(client_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+  topics_.clear();
+}
+
+void Producer::on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
+  if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) return;
+  auto* self = static_cast<Producer*>(opaque);
+  if (!self->delivery_error_.empty()) return;
+  self->delivery_error_ = std::string(rd_kafka_topic_name(message->rkt)) + "/" +
+                          std::to_string(message->partition) + ": " +
+                          rd_kafka_err2str(message->err);
+}
+
+rd_kafka_topic_t* Producer::topic(const std::string& name) {
+  auto& handle = topics_[name];
+  if (!handle) handle.reset(rd_kafka_topic_new(client_.get(), name.c_str(), nullptr));
+  return handle.get();
+}
+
+Status Producer::produce(rd_kafka_topic_t* topic, int32_t partition, std::string_view key,
+                         std::optional<std::string_view> value, std::span<const Header> headers,
+                         int64_t timestamp_ms) {
+  // librdkafka reads through the pointer only; its signature predates const.
+  void* const payload = value ? const_cast<char*>(value->data()) : nullptr;
+  const size_t payload_size = value ? value->size() : 0;
+  for (;;) {
+    rd_kafka_headers_t* list = nullptr;
+    if (!headers.empty()) {
+      list = rd_kafka_headers_new(headers.size());
+      for (const Header& h : headers)
+        rd_kafka_header_add(list, h.name.data(), static_cast<ssize_t>(h.name.size()),
+                            h.value.data(), static_cast<ssize_t>(h.value.size()));
+    }
+    // The macros of producev cast the C way.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wold-style-cast"
+    const rd_kafka_resp_err_t code = rd_kafka_producev(
+        client_.get(), RD_KAFKA_V_RKT(topic), RD_KAFKA_V_PARTITION(partition),
+        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key.data(), key.size()),
+        RD_KAFKA_V_VALUE(payload, payload_size), RD_KAFKA_V_TIMESTAMP(timestamp_ms),
+        RD_KAFKA_V_HEADERS(list), RD_KAFKA_V_END);
+#pragma GCC diagnostic pop
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      ++produced_;
+      return {};
+    }
+    if (list != nullptr) rd_kafka_headers_destroy(list);
+    if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+      rd_kafka_poll(client_.get(), 50);
+      continue;
+    }
+    return Error{std::string("producing: ") + rd_kafka_err2str(code),
+                 std::string(rd_kafka_topic_name(topic)) + "/" + std::to_string(partition),
+                 code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ? "run `sujip topics apply`" : ""};
+  }
+}
+
+Status Producer::flush(int timeout_ms) {
+  const rd_kafka_resp_err_t code = rd_kafka_flush(client_.get(), timeout_ms);
+  if (!delivery_error_.empty())
+    return Error{"delivering: " + std::exchange(delivery_error_, {}), "Kafka at " + bootstrap_, ""};
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+    return broker_error(bootstrap_, "records not acknowledged in time: " +
+                                        std::to_string(queued()) + " left");
+  return {};
+}
+
+CallError Producer::init_transactions(int timeout_ms) {
+  for (;;) {
+    CallError error = CallError::take(rd_kafka_init_transactions(client_.get(), timeout_ms));
+    if (!error.retriable) return error;
+    log::debug("init_transactions: {}, again", error.text);
+    timeout_ms -= 1000;
+    if (timeout_ms <= 0) return error;
+  }
+}
+
+CallError Producer::begin_transaction() {
+  return CallError::take(rd_kafka_begin_transaction(client_.get()));
+}
+
+CallError Producer::send_offsets(const rd_kafka_topic_partition_list_t* offsets,
+                                 rd_kafka_t* consumer, int timeout_ms) {
+  rd_kafka_consumer_group_metadata_t* metadata = rd_kafka_consumer_group_metadata(consumer);
+  CallError error = CallError::take(
+      rd_kafka_send_offsets_to_transaction(client_.get(), offsets, metadata, timeout_ms));
+  rd_kafka_consumer_group_metadata_destroy(metadata);
+  return error;
+}
+
+CallError Producer::commit_transaction(int timeout_ms) {
+  return CallError::take(rd_kafka_commit_transaction(client_.get(), timeout_ms));
+}
+
+CallError Producer::abort_transaction(int timeout_ms) {
+  return CallError::take(rd_kafka_abort_transaction(client_.get(), timeout_ms));
+}
+
+}  // namespace sujip::kafka

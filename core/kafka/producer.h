@@ -1,0 +1,68 @@
+#pragma once
+// A producer: idempotent, or transactional when it has a transactional id. Not thread-safe by
+// contract (one owner thread), although librdkafka's own threads send in the background.
+
+#include <optional>
+#include <span>
+#include <unordered_map>
+
+#include "core/kafka/client.h"
+#include "core/kafka/message.h"
+
+namespace sujip::kafka {
+
+struct ProducerConfig {
+  std::string bootstrap;
+  std::string client_id = "sujip";
+  std::string transactional_id;  // empty: idempotent only
+  int linger_ms = 20;
+  int transaction_timeout_ms = 60000;
+  Config extra;
+};
+
+class Producer {
+ public:
+  static Result<std::unique_ptr<Producer>> create(const ProducerConfig& config);
+  ~Producer();
+
+  // A handle for produce(); made early it also looks the topic up before the first record needs it.
+  // Valid as long as the producer.
+  rd_kafka_topic_t* topic(const std::string& name);
+
+  // Queues one record; waits when the local queue is full. partition >= 0, or RD_KAFKA_PARTITION_UA
+  // for librdkafka's default. `value` null (data() == nullptr) is a tombstone. timestamp_ms 0 = now.
+  // Errors of delivery show up in flush() or commit().
+  Status produce(rd_kafka_topic_t* topic, int32_t partition, std::string_view key,
+                 std::optional<std::string_view> value, std::span<const Header> headers = {},
+                 int64_t timestamp_ms = 0);
+
+  // Waits until everything queued is acknowledged. The first delivery error since the last flush.
+  Status flush(int timeout_ms);
+  // Serves delivery reports without waiting.
+  void poll() { rd_kafka_poll(client_.get(), 0); }
+  int queued() const { return rd_kafka_outq_len(client_.get()); }
+  // Records produced and acknowledged so far (acknowledged only without a transactional id).
+  uint64_t produced() const { return produced_; }
+
+  // Transactions, see the table of errors in docs/architecture.md: fatal = make a new producer.
+  CallError init_transactions(int timeout_ms);
+  CallError begin_transaction();
+  CallError send_offsets(const rd_kafka_topic_partition_list_t* offsets, rd_kafka_t* consumer,
+                         int timeout_ms);
+  CallError commit_transaction(int timeout_ms);
+  CallError abort_transaction(int timeout_ms);
+
+  rd_kafka_t* handle() { return client_.get(); }
+
+ private:
+  Producer() = default;
+  static void on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque);
+
+  ClientPtr client_;
+  std::unordered_map<std::string, TopicPtr> topics_;
+  std::string bootstrap_;
+  std::string delivery_error_;
+  uint64_t produced_ = 0;
+};
+
+}  // namespace sujip::kafka
