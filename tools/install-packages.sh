@@ -116,9 +116,7 @@ release_services() {
   [[ ! -e $policy_saved ]] || mv "$policy_saved" "$policy"
   local service
   for service in "${fresh_services[@]}"; do
-    if command -v systemctl >/dev/null && [[ -e /lib/systemd/system/$service.service ]]; then
-      systemctl disable --quiet "$service.service" 2>/dev/null || true
-    fi
+    systemctl disable --quiet "$service.service" 2>/dev/null || true
   done
 }
 
@@ -127,9 +125,10 @@ echo "install-packages: installing ${missing[*]}" >&2
 apt_get update >"$log" 2>&1 || { tail -n 20 "$log" >&2; die "apt-get update failed"; }
 
 choose() { # prints the first alternative of $1 that can be installed
-  local alternative
+  local alternative candidate
   for alternative in ${1//|/ }; do
-    if apt-cache show --no-all-versions "$alternative" >/dev/null 2>&1; then
+    candidate=$(apt-cache policy "$alternative" | sed -n 's/^ *Candidate: //p')
+    if [[ -n $candidate && $candidate != '(none)' ]]; then
       echo "$alternative"
       return
     fi
