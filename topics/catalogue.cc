@@ -1,0 +1,57 @@
+#include "topics/catalogue.h"
+
+namespace sujip::topics {
+namespace {
+
+using Settings = std::map<std::string, std::string>;
+
+// The truth: kept for ever, packed well.
+const Settings kTruth = {{"cleanup.policy", "delete"}, {"retention.ms", "-1"},
+                         {"retention.bytes", "-1"},    {"compression.type", "producer"}};
+// The last record of a key counts. A deleted row's tombstone stays a month: a store that was away
+// longer than that must be rebuilt.
+const Settings kCompacted = {{"cleanup.policy", "compact"},
+                             {"min.cleanable.dirty.ratio", "0.3"},
+                             {"delete.retention.ms", "2592000000"}};
+
+Settings kept_for_days(int days) {
+  return {{"cleanup.policy", "delete"},
+          {"retention.ms", std::to_string(days * 24LL * 3600 * 1000)}};
+}
+
+}  // namespace
+
+std::vector<std::string> raw_topics() {
+  std::vector<std::string> out;
+  for (const std::string_view t :
+       {kRawAccount, kRawActivity, kRawCatalog, kRawOrder, kRawReport, kRawStatus})
+    out.emplace_back(t);
+  return out;
+}
+
+std::vector<kafka::TopicSpec> catalogue(const Datasets& datasets, const std::string& prefix) {
+  std::vector<kafka::TopicSpec> out;
+  const auto add = [&](std::string_view name, const Settings& settings) {
+    out.push_back({prefix + std::string(name), kPartitions, settings});
+  };
+  for (const std::string& raw : raw_topics()) add(raw, kTruth);
+  for (const Dataset& d : datasets.all()) {
+    add(d.change_topic(), kCompacted);
+    add(d.scope_topic(), kCompacted);
+    if (!d.has_rollup()) continue;
+    add(d.rollup_topic(), kCompacted);
+    add(d.distinct_topic(), kCompacted);
+  }
+  add(kDeltaRollup, kept_for_days(7));
+  add(kScopeTally, kept_for_days(7));
+  add(kScopeRun, kCompacted);
+  add(kRunLog, kept_for_days(90));
+  add(kDeadLetter, kept_for_days(90));
+  return out;
+}
+
+std::string group_of(const std::string& prefix, std::string_view what) {
+  return prefix + "sujip-" + std::string(what);
+}
+
+}  // namespace sujip::topics

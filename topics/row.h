@@ -1,0 +1,101 @@
+#pragma once
+// A row of a dataset in compact binary form: the bytes that live in the store, are compared for "same"
+// and are rendered as JSON only when something changed.
+//
+// Layout (never change it without a new store format):
+//   varint n            length of the canonical part
+//   canonical part      bitmap of present fields, then their values, fields in declared order without
+//                       the volatile ones
+//   volatile part       the same for the volatile fields
+// Values: integer, decimal (units of the declared scale), date (days), timestamp (ms): zigzag varint;
+// boolean: one byte; string, json: varint length + bytes.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "topics/dataset.h"
+
+namespace sujip {
+
+// One field's value: `number` for integer, decimal units, boolean, date, timestamp; `text` for string
+// and json.
+struct FieldValue {
+  bool present = false;
+  int64_t number = 0;
+  std::string_view text;
+};
+
+// Collects the values of one row, then encodes them. Texts are copied. Reusable: clear().
+class RowBuilder {
+ public:
+  explicit RowBuilder(const Dataset& dataset);
+  void clear();
+  void set_null(int field);
+  void set_number(int field, int64_t value);
+  void set_text(int field, std::string_view value);
+  bool is_set(int field) const { return slots_[static_cast<size_t>(field)].present; }
+  FieldValue value(int field) const;
+  const Dataset& dataset() const { return *dataset_; }
+  // Index of the first required field without a value, or -1.
+  int first_missing() const;
+  // Appends the binary row.
+  void encode(std::string& out) const;
+
+ private:
+  struct Slot {
+    bool present = false;
+    int64_t number = 0;
+    size_t at = 0;
+    size_t size = 0;
+  };
+  const Dataset* dataset_;
+  std::vector<Slot> slots_;
+  std::string texts_;
+};
+
+// Decodes all fields; `out` has one value per field, texts point into `row`. False when damaged.
+bool decode_row(const Dataset& dataset, std::string_view row, std::vector<FieldValue>& out);
+
+// The canonical part: equal bytes mean "nothing worth telling changed".
+std::string_view canonical_part(std::string_view row);
+
+// True when the rows differ only in fields declared minor (or not at all).
+bool differs_only_in_minor(const Dataset& dataset, const std::vector<FieldValue>& a,
+                           const std::vector<FieldValue>& b);
+// True when a guarded field went from a value (not null, not 0, not "") to none.
+bool is_zeroed(const Dataset& dataset, const std::vector<FieldValue>& before,
+               const std::vector<FieldValue>& after);
+
+// JSON object of all fields in declared order, nulls included.
+void append_row_json(std::string& out, const Dataset& dataset, const std::vector<FieldValue>& row);
+// JSON object of the key fields.
+void append_key_json(std::string& out, const Dataset& dataset, const std::vector<FieldValue>& row);
+// One value as JSON.
+void append_value_json(std::string& out, const Field& field, const FieldValue& value);
+// One value as plain text (a string unquoted), for scope slices and rollup dimensions.
+std::string value_text(const Field& field, const FieldValue& value);
+
+// 128-bit hash of the key fields; collisions are not looked for (2^-128 per pair).
+struct KeyHash {
+  uint64_t high = 0;
+  uint64_t low = 0;
+  friend auto operator<=>(const KeyHash&, const KeyHash&) = default;
+};
+KeyHash key_hash(const Dataset& dataset, const std::vector<FieldValue>& row);
+KeyHash combined_hash(const Dataset& dataset, const std::vector<int>& fields,
+                      const std::vector<FieldValue>& row);
+uint64_t scope_hash(std::string_view subject);
+
+void append_varint(std::string& out, uint64_t value);
+bool read_varint(std::string_view& in, uint64_t& value);
+inline uint64_t zigzag(int64_t v) {
+  return (static_cast<uint64_t>(v) << 1) ^ static_cast<uint64_t>(v >> 63);
+}
+inline int64_t unzigzag(uint64_t v) {
+  return static_cast<int64_t>(v >> 1) ^ -static_cast<int64_t>(v & 1);
+}
+
+}  // namespace sujip
