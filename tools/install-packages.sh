@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that building and running sujip needs (Debian 12 and 13).
 #
-#   install-packages.sh [--with-tests] [--with-lint] [--list]
+#   install-packages.sh [--only-build] [--with-tests] [--with-lint] [--list]
 #
+#   --only-build   only what compiling needs (a container image, say)
 #   --with-tests   also what ./test needs
 #   --with-lint    also clang-format, clang-tidy and shellcheck
 #   --list         print the packages and whether they are installed; install nothing
@@ -41,6 +42,7 @@ wanted=("${build[@]}" "${run[@]}")
 list=0
 for option in "$@"; do
   case $option in
+    --only-build) wanted=("${build[@]}") ;;
     --with-tests) wanted+=("${tests[@]}") ;;
     --with-lint) wanted+=("${lint[@]}") ;;
     --list) list=1 ;;

@@ -7,6 +7,7 @@
 #   kafka-local.sh kill      SIGKILL, as a power cut would
 #   kafka-local.sh status    one line; exit 0 running, 3 not running
 #   kafka-local.sh wipe      stop and remove the folder
+#   kafka-local.sh properties   print the server.properties that start would use
 #   kafka-local.sh tool CLASS ARGS...   one of Kafka's own command line classes
 #
 # Every command may be repeated. Environment:
@@ -63,8 +64,8 @@ fetch() {
   exec 9>&-
 }
 
-write_properties() {
-  cat >"$properties" <<P
+print_properties() {
+  cat <<P
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:$controller
@@ -111,7 +112,7 @@ num.recovery.threads.per.data.dir=2
 background.threads=4
 log.cleaner.threads=1
 P
-  if [[ -n ${KAFKA_EXTRA:-} ]]; then tr '|' '\n' <<<"$KAFKA_EXTRA" >>"$properties"; fi
+  if [[ -n ${KAFKA_EXTRA:-} ]]; then tr '|' '\n' <<<"$KAFKA_EXTRA"; fi
 }
 
 format() {
@@ -135,7 +136,7 @@ launch() {
     wait_port_free "$p" 5 || die "port $p is in use by another program: choose another KAFKA_PORT"
   done
   [[ -f $data/log/meta.properties ]] || rm -rf "$data/log"
-  write_properties
+  print_properties >"$properties"
   format
   [[ ! -f $log ]] || mv "$log" "$log.1"
   ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
@@ -191,6 +192,7 @@ case ${1:-} in
   kill) stop KILL ;;
   status) status ;;
   wipe) stop TERM; rm -rf "$data" ;;
+  properties) print_properties ;;
   tool) shift; fetch; exec "$java" -Xmx256m -cp "$jars/*" "$@" ;;
   -h|--help) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}" ;;
   *) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}" >&2; exit 2 ;;

@@ -6,6 +6,7 @@
 #   postgres-local.sh kill      SIGKILL, as a power cut would
 #   postgres-local.sh status    one line; exit 0 running, 3 not running
 #   postgres-local.sh wipe      stop and remove the folder
+#   postgres-local.sh config    print the configuration that start would use
 #   postgres-local.sh psql ARGS...   psql on the database
 #
 # Every command may be repeated. Environment:
@@ -102,8 +103,8 @@ wait_backends_gone() {
   done
 }
 
-write_config() {
-  cat >"$config" <<P
+print_config() {
+  cat <<P
 # Written at every start by tools/postgres-local.sh; change PG_EXTRA instead.
 listen_addresses = '127.0.0.1'
 port = $port
@@ -117,8 +118,7 @@ timezone = 'UTC'
 logging_collector = off
 log_line_prefix = '%m [%p] '
 P
-  if [[ -n ${PG_EXTRA:-} ]]; then tr '|' '\n' <<<"$PG_EXTRA" >>"$config"; fi
-  chmod 644 "$config"
+  if [[ -n ${PG_EXTRA:-} ]]; then tr '|' '\n' <<<"$PG_EXTRA"; fi
 }
 
 sql() {
@@ -138,7 +138,8 @@ launch() {
       >"$place/initdb.log" 2>&1 || { cat "$place/initdb.log" >&2; die "initdb failed"; }
     rm -f "$place/creating"
   fi
-  write_config
+  print_config >"$config"
+  chmod 644 "$config"
   as_owner "$bin/pg_ctl" -D "$cluster" -s -w -t 90 -l "$log" -o "-c config_file='$config'" start \
     9>&- >&2 || { tail -n 20 "$log" >&2; die "the server did not start, see $log"; }
 }
@@ -191,6 +192,7 @@ case ${1:-} in
   kill) kill_hard ;;
   status) status ;;
   wipe) wipe ;;
+  config) print_config ;;
   psql) shift; exec "$bin/psql" -X -h 127.0.0.1 -p "$port" -U postgres -d "$database" "$@" ;;
   -h|--help) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}" ;;
   *) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}" >&2; exit 2 ;;

@@ -1,0 +1,46 @@
+"""Free ports and clean environments for tests that start the project's scripts."""
+
+import os
+import pathlib
+import socket
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def free_base(count=16):
+    """A port with `count` - 1 free ones after it."""
+    for base in range(34000 + os.getpid() % 1000 * 16, 60000, count):
+        sockets = []
+        try:
+            for port in range(base, base + count):
+                sockets.append(socket.socket())
+                sockets[-1].bind(("127.0.0.1", port))
+            return base
+        except OSError:
+            continue
+        finally:
+            for one in sockets:
+                one.close()
+    raise RuntimeError("no free ports")
+
+
+@pytest.fixture
+def ports():
+    return free_base()
+
+
+@pytest.fixture
+def clean_environment():
+    """The environment without what would lead the scripts to other servers."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(("KAFKA_", "PG", "SUJIP_"))}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A temporary folder that PostgreSQL's user may enter too: pytest's own are private."""
+    for parent in (tmp_path, *tmp_path.parents):
+        if parent.owner() == pathlib.Path.home().owner() and "pytest" in str(parent):
+            parent.chmod(0o755)
+    return tmp_path
