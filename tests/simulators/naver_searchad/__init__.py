@@ -1,0 +1,1 @@
+"""A stand-in for the Naver Search Ad API, for tests and demonstrations."""
