@@ -46,7 +46,8 @@ class Control:
             "today": sim.clock.today().isoformat(),
             "from": days[0].isoformat() if days else None,
             "to": days[-1].isoformat() if days else None,
-            "ready_to": max((d.isoformat() for d in days if sim.reports.is_ready(d)), default=None),
+            "ready_to": max((d.isoformat() for d in days if sim.reports.is_ready(d)),
+                            default=None),
             "quick": sim.options.quick, "seed": sim.world.seed,
             "owner_customer": sim.world.owner_customer,
             "accounts": [{

@@ -124,7 +124,8 @@ class Data:
             elif imp % 3 == 0:
                 lines += [(head, first), (head, rest)]
             else:
-                lines += [(head, rest), (head[:4] + (head[4] + " 추천",) + head[5:7] + ("1",), first)]
+                wider = head[:4] + (head[4] + " 추천",) + head[5:7] + ("1",)
+                lines += [(head, rest), (wider, first)]
         return lines
 
     def tsv(self, account, report, day):

@@ -110,7 +110,8 @@ class Simulator:
         path = request.raw_path.split("?", 1)[0]
         customer = self.auth.check(request.method, path, request.headers)
         self.limits.check(customer, path)
-        account = self.world.find(int(customer)) if customer.isascii() and customer.isdigit() else None
+        numeric = customer.isascii() and customer.isdigit()
+        account = self.world.find(int(customer)) if numeric else None
         if account is None:
             raise errors.no_permission()
         if account.kind == "lost":
