@@ -15,7 +15,8 @@ using simdjson::dom::object;
 
 constexpr std::string_view kOutcomes[] = {"pending",   "accepted", "held",       "released", "rejected",
                                           "overtaken", "old",      "incomplete", "partial",  "same"};
-constexpr std::string_view kDecisions[] = {"accept", "reject", "release"};
+constexpr std::string_view kDecisions[] = {"accept", "accept_partial", "hold", "reject",
+                                          "release"};
 
 // Reads fields of one control record; remembers the first thing that is wrong.
 class Fields {
@@ -246,7 +247,7 @@ Result<Verdict> decode_verdict(std::string_view json) {
     v.decision = static_cast<Decision>(i);
     known = true;
   }
-  if (!known) in.fail("verdict '" + decision + "' is none of accept, reject, release");
+  if (!known) in.fail("verdict '" + decision + "' is none of accept, accept_partial, hold, reject, release");
   return in.finish(v);
 }
 

@@ -38,7 +38,13 @@ struct Same {
   int64_t rows = 0;
   std::string hash;
 };
-enum class Decision : uint8_t { accept, reject, release };
+enum class Decision : uint8_t {
+  accept,
+  accept_partial,  // rows were lost to dead.letter somewhere: create and update, delete nothing
+  hold,
+  reject,
+  release,
+};
 // raw.*: what to do with a run that waits.
 struct Verdict {
   RunId run;

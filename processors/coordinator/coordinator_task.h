@@ -1,0 +1,34 @@
+#pragma once
+// Sums what the partitions say about a run and decides runs that are spread over many of them. One
+// partition of scope.tally; its verdicts go back into the raw topic, so that the raw log alone tells
+// what was decided.
+//
+// State: scope.run, one record per run of a scope, which is also the change log.
+
+#include "processors/store/task_store.h"
+#include "processors/task.h"
+#include "topics/messages.h"
+
+namespace sujip {
+
+class CoordinatorTask : public Task {
+ public:
+  CoordinatorTask(int32_t partition, TaskStore& store);
+
+  void process(const Record& record, Outputs& outputs) override;
+  std::vector<std::string> state_topics() const override;
+  Status restore(std::string_view topic, std::string_view key,
+                 std::optional<std::string_view> value) override;
+
+ private:
+  void decide(ScopeRun& run, Outputs& outputs);
+  void run_log(const ScopeRun& run, TimeMs at, Outputs& outputs);
+
+  int32_t partition_;
+  TaskStore& store_;
+};
+
+// The overall outcome the tallies allow: pending while some are to come. Pure; see the tests.
+Outcome overall_outcome(const ScopeRun& run);
+
+}  // namespace sujip

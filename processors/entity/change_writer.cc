@@ -1,0 +1,46 @@
+#include "processors/entity/change_writer.h"
+
+#include <fmt/format.h>
+
+#include <iterator>
+
+#include "core/json_text.h"
+
+namespace sujip {
+
+void ChangeWriter::start(const Dataset& dataset, const Scope& scope, std::string_view subject,
+                         std::string_view run, TimeMs ts_ms, int32_t partition) {
+  if (dataset_ != &dataset) topic_ = dataset.change_topic();
+  dataset_ = &dataset;
+  partition_ = partition;
+  tail_ = fmt::format(R"(,"ts_ms":{},"source":{{"version":"1","connector":"sujip")", ts_ms);
+  append_json_field(tail_, "name", scope.source);
+  append_json_field(tail_, "ts_ms", ts_ms);
+  append_json_field(tail_, "account", scope.account);
+  append_json_field(tail_, "dataset", scope.dataset);
+  append_json_field(tail_, "scope", subject);
+  append_json_field(tail_, "run", run);
+  append_json_name(tail_, "rev");
+}
+
+void ChangeWriter::write(const std::vector<FieldValue>* before, const std::vector<FieldValue>* after,
+                         bool minor, int64_t rev, Outputs& outputs) {
+  key_.clear();
+  append_key_json(key_, *dataset_, after != nullptr ? *after : *before);
+  value_ = R"({"before":)";
+  if (before != nullptr)
+    append_row_json(value_, *dataset_, *before);
+  else
+    value_ += "null";
+  value_ += R"(,"after":)";
+  if (after != nullptr)
+    append_row_json(value_, *dataset_, *after);
+  else
+    value_ += "null";
+  const char op = before == nullptr ? 'c' : after == nullptr ? 'd' : 'u';
+  fmt::format_to(std::back_inserter(value_), R"(,"op":"{}"{}{},"minor":{}}}}})", op, tail_, rev, minor);
+  outputs.emit(topic_, partition_, key_, value_);
+  if (after == nullptr) outputs.emit(topic_, partition_, key_, std::nullopt);
+}
+
+}  // namespace sujip

@@ -1,0 +1,115 @@
+#pragma once
+// normalize -> dedup -> changes, for one partition of one raw topic.
+//
+// A run is collected until its `end`, compared with the scope's rows in one pass, decided, and applied
+// as a whole or not at all. Runs of a scope are decided in the order of their begin. A run over many
+// partitions is told to the coordinator (scope.tally) and waits for its verdict, which comes back as a
+// record of the raw topic; runs behind it wait, too. Records without headers are plain upserts.
+//
+// State: change.<dataset> (rows) and scope.<dataset> (what ScopeState says), same partition number.
+
+#include <simdjson.h>
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <unordered_map>
+
+#include "processors/entity/change_writer.h"
+#include "processors/entity/run_rows.h"
+#include "processors/entity/scope_state.h"
+#include "processors/entity/snapshot.h"
+#include "processors/normalizer.h"
+#include "processors/rollup/delta.h"
+#include "processors/store/task_store.h"
+#include "processors/task.h"
+
+namespace sujip {
+
+class EntityTask : public Task {
+ public:
+  struct Options {
+    std::string raw_topic;
+    int32_t partition = 0;
+    size_t run_memory_bytes = 256u << 20;  // rows of open runs; beyond it they are read again
+  };
+
+  // datasets, normalizers, store and log must outlive the task.
+  EntityTask(Options options, const Datasets& datasets, const Normalizers& normalizers,
+             TaskStore& store, InputLog& log);
+  ~EntityTask() override;
+
+  void process(const Record& record, Outputs& outputs) override;
+  void before_commit(Outputs& outputs) override;
+  std::vector<std::string> state_topics() const override;
+  Status restore(std::string_view topic, std::string_view key,
+                 std::optional<std::string_view> value) override;
+
+ private:
+  struct Run {
+    Begin begin;
+    int64_t begin_offset = 0;
+    int64_t end_offset = 0;
+    RunRows rows;
+    int64_t received = 0;
+    int64_t rejected = 0;
+    std::optional<End> end;
+    std::optional<Same> same;
+    bool waiting = false;
+    bool in_memory = true;  // false: rows must be read again before they are needed
+    const RunId& id() const { return begin.run; }
+  };
+  struct ActiveScope {
+    Scope scope;
+    std::string subject;
+    uint64_t prefix = 0;
+    const Dataset* dataset = nullptr;
+    const Normalizer* normalizer = nullptr;
+    ScopeState state;
+    ScopeState emitted;  // as last told to scope.<dataset>
+    std::deque<Run> runs;
+    Run* find(const RunId& run);
+  };
+
+  ActiveScope* activate(std::string_view subject, std::string& problem);
+  void plain(const Record& record, Outputs& outputs);
+  void begin(ActiveScope& scope, const Record& record, Outputs& outputs);
+  void row(ActiveScope& scope, const RunId& run, const Record& record, Outputs& outputs);
+  // Normalizes one row into the run; an error is the reason it cannot be used.
+  Status take_row(const ActiveScope& scope, Run& run, const Record& record);
+  void end(ActiveScope& scope, const Record& record, Outputs& outputs);
+  void same(ActiveScope& scope, const Record& record, Outputs& outputs);
+  void verdict(ActiveScope& scope, const Record& record, Outputs& outputs);
+
+  // Decides the runs at the head of the queue as far as possible. `now`: offset of the current record.
+  void advance(ActiveScope& scope, int64_t now, Outputs& outputs);
+  bool decide(ActiveScope& scope, Run& run, int64_t now, Outputs& outputs);
+  void apply(ActiveScope& scope, Run& run, const SnapshotDiff& diff, bool with_deletes, int64_t now,
+             Outputs& outputs);
+  void hold(ActiveScope& scope, const Run& run, Outputs& outputs);
+  void accept_state(ActiveScope& scope, const Run& run, Outputs& outputs);
+  Status read_again(ActiveScope& scope, Run& run, int64_t last);
+  SnapshotDiff compare(ActiveScope& scope, Run& run);
+  void tell(const ActiveScope& scope, const Run& run, Outcome outcome, const Counts& counts,
+            std::string reason, Outputs& outputs, std::string by = "");
+  Status restore_row(const Dataset& dataset, std::string_view change);
+  void save(ActiveScope& scope);
+  void limit_memory();
+  DeltaCollector& deltas(const Dataset& dataset);
+
+  Options options_;
+  const Datasets& datasets_;
+  const Normalizers& normalizers_;
+  TaskStore& store_;
+  InputLog& log_;
+  std::map<std::string, std::unique_ptr<ActiveScope>, std::less<>> active_;
+  ActiveScope* last_ = nullptr;  // rows of a scope come together
+  std::map<std::string, std::unique_ptr<RowBuilder>, std::less<>> builders_;
+  std::map<std::string, std::unique_ptr<DeltaCollector>, std::less<>> deltas_;
+  ChangeWriter writer_;
+  std::string row_bytes_;
+  std::vector<FieldValue> row_values_;
+  std::unique_ptr<simdjson::ondemand::parser> parser_;
+};
+
+}  // namespace sujip
