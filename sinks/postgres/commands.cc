@@ -1,0 +1,105 @@
+#include "sinks/postgres/commands.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <memory>
+
+#include "core/exit_codes.h"
+#include "core/http/metrics_server.h"
+#include "core/log.h"
+#include "core/postgres/migrate.h"
+#include "sinks/postgres/dead_commands.h"
+#include "sinks/postgres/schema.h"
+#include "sinks/postgres/sink.h"
+#include "sinks/postgres/tables.h"
+
+namespace sujip {
+namespace {
+
+std::atomic<bool> stop_asked{false};
+static_assert(std::atomic<bool>::is_always_lock_free);
+
+void ask_to_stop(int) { stop_asked = true; }
+
+[[noreturn]] void leave(const Error& error, int code) {
+  fmt::print(stderr, "sujip: {}\n", error.message());
+  throw CLI::RuntimeError(code);
+}
+
+template <class T>
+T value_or_leave(Result<T> result, int code) {
+  if (!result.ok()) leave(result.error(), code);
+  return std::move(result).value();
+}
+
+Datasets declarations(const Settings& settings) {
+  return value_or_leave(Datasets::load(settings.share + "/topics/datasets"), kExitUsage);
+}
+
+void migrate(const Settings& settings, bool dry_run) {
+  const Datasets datasets = declarations(settings);
+  const std::string dir = settings.share + "/sql";
+  auto connection = value_or_leave(pg::Connection::open(settings.pg), kExitEnvironment);
+  if (dry_run) {
+    for (const auto& m : value_or_leave(pg::pending_migrations(connection, dir), kExitFailed)) {
+      fmt::print("would apply {}\n", m.name);
+    }
+    return;
+  }
+  const auto report = value_or_leave(pg::migrate(connection, dir), kExitFailed);
+  for (const auto& m : report.applied) fmt::print("applied {}\n", m.name);
+  const auto tables =
+      value_or_leave(sink::ensure_tables(connection, sink::declared_tables(datasets)), kExitFailed);
+  for (const auto& table : tables.created) fmt::print("created table {}\n", table);
+  for (const auto& column : tables.added) fmt::print("added column {}\n", column);
+  fmt::print("{} migrations and {} tables in place\n", report.already + static_cast<int>(report.applied.size()),
+             sink::declared_tables(datasets).size());
+}
+
+void run_sink(const Settings& settings, const sink::SinkOptions& options) {
+  log::start("sink", settings.log_level);
+  const Datasets datasets = declarations(settings);
+  struct sigaction action {};
+  action.sa_handler = ask_to_stop;
+  sigaction(SIGTERM, &action, nullptr);
+  sigaction(SIGINT, &action, nullptr);
+  if (auto served = start_metrics_server(settings.metrics, "sink"); !served) {
+    leave(served.error(), kExitEnvironment);
+  }
+  sink::Sink role(settings, datasets, options);
+  if (auto ended = role.run(stop_asked); !ended) leave(ended.error(), kExitEnvironment);
+}
+
+}  // namespace
+
+void add_sink_commands(CLI::App& app, const Settings& settings) {
+  CLI::App* db = app.add_subcommand("db", "The database's schema");
+  db->require_subcommand(1);
+  auto dry_run = std::make_shared<bool>(false);
+  CLI::App* migrate_command = db->add_subcommand(
+      "migrate", "Apply new files of sql/ and make or widen the tables of the datasets");
+  migrate_command->add_flag("--dry-run", *dry_run, "Only list the files that would be applied");
+  migrate_command->callback([&settings, dry_run] { migrate(settings, *dry_run); });
+
+  auto options = std::make_shared<sink::SinkOptions>();
+  CLI::App* sink_command =
+      app.add_subcommand("sink", "Write changes, rollups and logs into PostgreSQL, exactly once");
+  sink_command->add_option("--writers", options->writers, "Sessions that write; 0 = by cores")
+      ->check(CLI::Range(0, 64))
+      ->capture_default_str();
+  sink_command->add_option("--batch", options->batch_rows, "Most records of one transaction")
+      ->check(CLI::Range(size_t{1}, size_t{1000000}))
+      ->capture_default_str();
+  sink_command->add_option("--batch-bytes", options->batch_bytes, "Most bytes of one transaction")
+      ->check(CLI::Range(size_t{1024}, size_t{1} << 30))
+      ->capture_default_str();
+  sink_command->callback([&settings, options] { run_sink(settings, *options); });
+
+  sink::add_dead_commands(app, settings);
+}
+
+}  // namespace sujip

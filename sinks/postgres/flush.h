@@ -1,0 +1,47 @@
+#pragma once
+// One flush: fence, rows, commit, as one transaction. Finds out which rows can't be stored, and what
+// became of a COMMIT that was never answered.
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/postgres/connection.h"
+#include "sinks/postgres/dead_letters.h"
+#include "sinks/postgres/prepare.h"
+#include "sinks/postgres/progress.h"
+
+namespace sujip::sink {
+
+enum class Flushed : uint8_t {
+  committed,
+  fenced,   // a partition belongs to somebody else; nothing was written
+  poison,   // most of the batch can't be stored: that is a broken program, not data
+  failed,   // nothing is known to be written; see the error and connection.trouble()
+};
+
+struct FlushResult {
+  Flushed outcome = Flushed::failed;
+  Error error;
+  pg::Trouble trouble = pg::Trouble::none;
+  size_t dead = 0;  // rows that went to dead_letter
+};
+
+class Flush {
+ public:
+  Flush(const Progress& progress, DeadLetters& dead) : progress_(&progress), dead_(&dead) {}
+
+  FlushResult run(pg::Connection& connection, const std::vector<Move>& moves, const Batch& batch,
+                  Prepared& prepared);
+
+ private:
+  Status write_all(pg::Connection& connection, const Prepared& prepared);
+  // Bisects every table's rows under savepoints; what can't be stored goes to `bad`.
+  Status write_isolating(pg::Connection& connection, const Prepared& prepared,
+                         std::vector<BadRow>& bad);
+
+  const Progress* progress_;
+  DeadLetters* dead_;
+};
+
+}  // namespace sujip::sink

@@ -1,0 +1,59 @@
+#pragma once
+// From a batch of messages to the rows of each table. No database: the same batch always gives the same
+// rows, except for the time at which a run is said to be on its way into the tables.
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/calendar.h"
+#include "sinks/postgres/batch.h"
+#include "sinks/postgres/decode.h"
+#include "sinks/postgres/price_history.h"
+#include "sinks/postgres/rows.h"
+
+namespace sujip::sink {
+
+// What one flush does to one table: removals first, then upserts, each in order of the keys.
+struct TableRows {
+  explicit TableRows(const Table& t) : table(&t), removals(t.columns.size()), upserts(t.columns.size()) {}
+  const Table* table;
+  Rows removals;
+  Rows upserts;
+};
+
+struct BadRow {
+  uint32_t message = 0;
+  std::string reason;
+};
+
+struct Prepared {
+  std::map<std::string, TableRows> tables;
+  std::vector<BadRow> bad;
+  bool loads = false;  // runs were decided: somebody should watch their way into the tables
+  size_t rows() const;
+};
+
+class Preparer {
+ public:
+  Preparer();
+  // `now`: the time of the load records.
+  Prepared prepare(Batch& batch, TimeMs now);
+
+ private:
+  Decoder& decoder(const Table& table);
+  void keyed(Batch& batch, Batch::Part& part, Prepared& out);
+  void ledger(Batch& batch, const Batch::Part& part, Prepared& out);
+  void loads(Batch& batch, const Batch::Part& part, TimeMs now, Prepared& out);
+
+  std::map<const Table*, Decoder> decoders_;
+  Table loading_, price_;
+  PriceHistory prices_;
+};
+
+// The first characters of bytes that may be anything, fit for a text column.
+std::string preview(std::string_view bytes, size_t limit);
+std::string unbase64(std::string_view text);
+
+}  // namespace sujip::sink

@@ -1,0 +1,116 @@
+#include "sinks/postgres/schema.h"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "core/log.h"
+
+namespace sujip::sink {
+namespace {
+
+constexpr auto kPatience = std::chrono::seconds(60);
+
+// A changed numeric(12,2) or varchar(20) of a person is as good as ours.
+std::string base_type(const std::string& type) {
+  const std::string base = type.substr(0, type.find('('));
+  if (base == "character varying") return "text";
+  if (base == "integer" || base == "smallint") return "bigint";
+  return base;
+}
+
+Result<std::vector<ExistingColumn>> columns_of(pg::Connection& connection, const Table& table) {
+  SUJIP_TRY(auto rows,
+            connection.query("select attname, format_type(atttypid, atttypmod) from pg_attribute "
+                             "where attrelid = to_regclass($1) and attnum > 0 and not attisdropped",
+                             qualified(table)));
+  std::vector<ExistingColumn> columns;
+  for (int i = 0; i < rows.size(); ++i) {
+    columns.push_back({std::string(rows.text(i, 0)), std::string(rows.text(i, 1))});
+  }
+  return columns;
+}
+
+Status comment(pg::Connection& connection, const Table& table) {
+  for (const std::string& sql : comment_sql(table)) SUJIP_CHECK_OK(connection.exec(sql));
+  return {};
+}
+
+Status ensure_once(pg::Connection& connection, const Table& table, SchemaReport& report) {
+  SUJIP_TRY(const auto existing, columns_of(connection, table));
+  SchemaReport here;
+  if (existing.empty()) {
+    SUJIP_TRY(auto transaction, pg::Transaction::begin(connection));
+    SUJIP_CHECK_OK(connection.exec("set local lock_timeout = '2s'"));
+    SUJIP_CHECK_OK(connection.exec(create_sql(table)));
+    SUJIP_CHECK_OK(comment(connection, table));
+    SUJIP_CHECK_OK(transaction.commit());
+    report.created.push_back(table.name);
+    return {};
+  }
+  SUJIP_TRY(const auto missing, missing_columns(table, existing));
+  if (missing.empty()) return {};
+  SUJIP_TRY(auto transaction, pg::Transaction::begin(connection));
+  SUJIP_CHECK_OK(connection.exec("set local lock_timeout = '2s'"));
+  for (const Column& column : missing) {
+    SUJIP_CHECK_OK(connection.exec(add_column_sql(table, column)));
+    here.added.push_back(table.name + "." + column.name);
+  }
+  SUJIP_CHECK_OK(comment(connection, table));
+  SUJIP_CHECK_OK(transaction.commit());
+  report.added.insert(report.added.end(), here.added.begin(), here.added.end());
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<Column>> missing_columns(const Table& table,
+                                            const std::vector<ExistingColumn>& existing) {
+  std::vector<Column> missing;
+  for (size_t i = 0; i < table.columns.size(); ++i) {
+    const Column& column = table.columns[i];
+    const auto found = std::find_if(existing.begin(), existing.end(),
+                                    [&](const auto& e) { return e.name == column.name; });
+    if (found == existing.end()) {
+      if (table.is_key(static_cast<int>(i))) {
+        return Error{"key column " + column.name + " is declared but the table doesn't have it",
+                     "table " + qualified(table),
+                     "a key can't change in place: give the dataset a new name"};
+      }
+      missing.push_back(column);
+      // Rows from before have no value for it.
+      missing.back().required = false;
+      continue;
+    }
+    if (base_type(found->type) != base_type(column.type)) {
+      return Error{"column " + column.name + " is " + found->type + " in the table and " +
+                       column.type + " in the declaration",
+                   "table " + qualified(table),
+                   "types never change in place: declare a new field, or alter the column by hand"};
+    }
+  }
+  return missing;
+}
+
+Result<SchemaReport> ensure_tables(pg::Connection& connection, const std::vector<Table>& tables) {
+  SchemaReport report;
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  SUJIP_CHECK_OK(connection.exec("create schema if not exists sujip"));
+  for (const Table& table : tables) {
+    bool told = false;
+    for (;;) {
+      const Status done = ensure_once(connection, table, report);
+      if (done) break;
+      // Lock timeout, or another process that makes the same table at the same moment.
+      const bool again = connection.trouble() == pg::Trouble::retry ||
+                         connection.sqlstate() == "23505" || connection.sqlstate() == "42P07";
+      if (!again || std::chrono::steady_clock::now() > deadline) return done.error();
+      if (!told) log::info("table {} is locked by another session, trying again", qualified(table));
+      told = true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    }
+  }
+  return report;
+}
+
+}  // namespace sujip::sink

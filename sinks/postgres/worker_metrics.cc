@@ -1,0 +1,39 @@
+#include "core/calendar.h"
+#include "core/metrics.h"
+#include "sinks/postgres/worker.h"
+
+namespace sujip::sink {
+namespace {
+
+// Of the last row: one observation per table and flush is enough to see a delay.
+void observe_latency(const TableRows& rows) {
+  const int source = rows.table->column_index("source");
+  const int updated = rows.table->column_index("updated_at");
+  if (source < 0 || updated < 0 || rows.upserts.empty()) return;
+  const size_t last = rows.upserts.size() - 1;
+  const Cell medium = rows.upserts.cell(last, static_cast<size_t>(source));
+  const Cell time = rows.upserts.cell(last, static_cast<size_t>(updated));
+  if (medium.null || time.null) return;
+  if (const auto at = parse_time(time.text, 0)) {
+    metrics::histogram("end_to_end_latency_seconds", {{"medium", std::string(medium.text)}})
+        .Observe(static_cast<double>(now_ms() - *at) / 1000.0);
+  }
+}
+
+}  // namespace
+
+void Worker::count(const Prepared& prepared, double seconds) {
+  for (const auto& [name, rows] : prepared.tables) {
+    if (rows.upserts.empty() && rows.removals.empty()) continue;
+    const std::string& table = rows.table->name;
+    metrics::counter("sink_batches_total", {{"table", table}}).Increment();
+    metrics::histogram("sink_batch_duration_seconds", {{"table", table}}).Observe(seconds);
+    metrics::counter("sink_rows_total", {{"table", table}, {"action", "upsert"}})
+        .Increment(static_cast<double>(rows.upserts.size()));
+    metrics::counter("sink_rows_total", {{"table", table}, {"action", "delete"}})
+        .Increment(static_cast<double>(rows.removals.size()));
+    if (rows.table->declared) observe_latency(rows);
+  }
+}
+
+}  // namespace sujip::sink
