@@ -177,7 +177,8 @@ def test_command_exists(command):
     program = os.environ.get("SUJIP_BIN")
     if not program:
         pytest.skip("SUJIP_BIN is not set")
-    done = subprocess.run([program, *command, "--help"], text=True, capture_output=True)
+    done = subprocess.run([program, *command, "--help"], text=True, capture_output=True,
+                          timeout=20)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
