@@ -386,6 +386,9 @@ class Parser {
             return fail(name_at, fmt::format("unknown method '{}'", text),
                         fmt::format("allowed: {}", names_of(methods())));
           node = arguments(make(Op::method, name_at, std::move(node)), *function);
+          if (node && text == "get" && node->children[1]->op == Op::constant &&
+              node->children[1]->constant.is_string())
+            note_field(*node->children[0], node->children[1]->constant.string());
         } else if (index) {
           node = make(Op::item, at, std::move(node), constant(*parse_rounded(text), name_at));
         } else {

@@ -65,7 +65,7 @@ class Template {
   std::optional<std::string_view> as_literal() const;
 
   const std::string& text() const;
-  // Variables and, per variable, the fields it reads where they are constant: "record", "record.x".
+  // Variables, and the fields read from them where the name is constant: "record", "record.x".
   const std::vector<std::string>& names() const;
 
  private:
