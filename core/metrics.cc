@@ -63,6 +63,8 @@ constexpr Entry kCatalogue[] = {
     {"accounts_collected", Kind::gauge, "medium", "", "Accounts collected of these."},
     {"slices", Kind::gauge, "medium state", "", "Slices of the watched window by state."},
     {"slices_overdue", Kind::gauge, "medium", "", "Slices past their deadline and not collected."},
+    {"runs_held", Kind::gauge, "medium", "", "Runs that wait for a person."},
+    {"attempts_unrepaired", Kind::gauge, "medium", "", "Failed or refused attempts no later one repaired."},
     {"complete_through_timestamp_seconds", Kind::gauge, "medium", "", "End of the newest date complete for all accounts."},
     {"next_deadline_timestamp_seconds", Kind::gauge, "medium", "", "Next deadline."},
     {"volume_ratio", Kind::gauge, "medium", "", "Rows of the newest complete date against the usual."},
