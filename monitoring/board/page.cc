@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/http/server.h"
 #include "monitoring/board/format.h"
 #include "monitoring/board/matrix.h"
@@ -94,7 +96,11 @@ std::string held_html(const BoardData& data, const View& view) {
                          "what_to_do"});
   out += "<tbody>";
   for (const auto& h : data.held) {
-    const std::string subject = escape(shell_quote(h.scope) + " --run " + h.run);
+    // Without --run the command takes the held run, when there is but one.
+    const auto of_scope = std::count_if(data.held.begin(), data.held.end(),
+                                        [&](const auto& other) { return other.scope == h.scope; });
+    const std::string subject =
+        escape(shell_quote(h.scope) + (of_scope > 1 ? " --run " + h.run : ""));
     out += fmt::format(
         "<tr><th scope=\"row\">{}</th><td>{}</td><td class=\"t\">{}</td><td class=\"n\">{}</td>"
         "<td class=\"n\">{}</td><td class=\"n\">{}</td><td>{}</td><td class=\"cmd\">"
