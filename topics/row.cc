@@ -83,7 +83,7 @@ bool same_value(const FieldValue& a, const FieldValue& b) {
 
 bool has_value(const Field& field, const FieldValue& v) {
   if (!v.present) return false;
-  return is_text(field.type) ? !v.text.empty() : v.number != 0;
+  return is_text(field.type) ? !v.text.empty() && v.text != "0" : v.number != 0;
 }
 
 }  // namespace
@@ -171,12 +171,14 @@ bool differs_only_in_minor(const Dataset& dataset, const std::vector<FieldValue>
 
 bool is_zeroed(const Dataset& dataset, const std::vector<FieldValue>& before,
                const std::vector<FieldValue>& after) {
-  for (const int i : dataset.guarded) {
-    const auto n = static_cast<size_t>(i);
-    if (has_value(dataset.fields[n], before[n]) && !has_value(dataset.fields[n], after[n]))
-      return true;
-  }
-  return false;
+  const auto any = [&](const std::vector<FieldValue>& row) {
+    for (const int i : dataset.guarded) {
+      const auto n = static_cast<size_t>(i);
+      if (has_value(dataset.fields[n], row[n])) return true;
+    }
+    return false;
+  };
+  return any(before) && !any(after);
 }
 
 void append_value_json(std::string& out, const Field& field, const FieldValue& v) {

@@ -65,7 +65,7 @@ std::string_view canonical_part(std::string_view row);
 // True when the rows differ only in fields declared minor (or not at all).
 bool differs_only_in_minor(const Dataset& dataset, const std::vector<FieldValue>& a,
                            const std::vector<FieldValue>& b);
-// True when a guarded field went from a value (not null, not 0, not "") to none.
+// True when the row had a value (not null, 0, "" or "0") in a guarded field and now has none in any.
 bool is_zeroed(const Dataset& dataset, const std::vector<FieldValue>& before,
                const std::vector<FieldValue>& after);
 

@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 #include <simdjson.h>
 
+#include <stdexcept>
+
 #include "core/json_text.h"
-#include "core/log.h"
 #include "core/metrics.h"
 #include "topics/catalogue.h"
 
@@ -213,7 +214,7 @@ void EntityTask::begin(ActiveScope& scope, const Record& record, Outputs& output
   // A newer run begins: one that never came to its end will not any more.
   std::vector<Run> abandoned;
   for (auto at = scope.runs.begin(); at != scope.runs.end();) {
-    if (!at->in_memory && !at->waiting) (void)read_again(scope, *at, record.offset - 1);
+    if (!at->in_memory && !at->waiting) read_again(scope, *at, record.offset - 1);
     if (at->end || at->same || at->waiting) {
       ++at;
       continue;
@@ -264,7 +265,7 @@ void EntityTask::end(ActiveScope& scope, const Record& record, Outputs& outputs)
   }
   Run* run = scope.find(decoded->run);
   if (run == nullptr || run->end) return;  // an old run, or said twice
-  if (!run->in_memory) (void)read_again(scope, *run, record.offset - 1);
+  if (!run->in_memory) read_again(scope, *run, record.offset - 1);
   run->end = *decoded;
   run->end_offset = record.offset;
   advance(scope, record.offset, outputs);
@@ -295,7 +296,7 @@ void EntityTask::verdict(ActiveScope& scope, const Record& record, Outputs& outp
     return;
   }
   if (Run* run = scope.find(decoded->run); run != nullptr && run->waiting) {
-    if (!run->in_memory) (void)read_again(scope, *run, record.offset - 1);
+    if (!run->in_memory) read_again(scope, *run, record.offset - 1);
     if (decoded->decision == Decision::accept || decoded->decision == Decision::accept_partial) {
       const SnapshotDiff diff = compare(scope, *run);
       apply(scope, *run, diff, decoded->decision == Decision::accept, record.offset, outputs);
@@ -316,10 +317,7 @@ void EntityTask::verdict(ActiveScope& scope, const Record& record, Outputs& outp
   run.end_offset = held.end_offset;
   run.in_memory = false;
   if (decoded->decision == Decision::release) {
-    if (const Status s = read_again(scope, run, held.end_offset); !s.ok()) {
-      log::error("releasing {} {}: {}", scope.subject, held.run.str(), s.error().message());
-      return;
-    }
+    read_again(scope, run, held.end_offset);
     const SnapshotDiff diff = compare(scope, run);
     scope.state.held.reset();
     apply(scope, run, diff, true, record.offset, outputs);
@@ -337,7 +335,7 @@ void EntityTask::advance(ActiveScope& scope, int64_t now, Outputs& outputs) {
   while (!scope.runs.empty()) {
     Run& run = scope.runs.front();
     if (run.waiting) return;
-    if (!run.in_memory) (void)read_again(scope, run, now);
+    if (!run.in_memory) read_again(scope, run, now);
     if (!run.end && !run.same) return;
     if (!decide(scope, run, now, outputs)) return;
     scope.runs.pop_front();
@@ -462,13 +460,13 @@ void EntityTask::hold(ActiveScope& scope, const Run& run, Outputs& outputs) {
       HeldRun{run.id(), run.begin_offset, run.end_offset, run.begin.partitions};
 }
 
-Status EntityTask::read_again(ActiveScope& scope, Run& run, int64_t last) {
+void EntityTask::read_again(ActiveScope& scope, Run& run, int64_t last) {
   const RunId id = run.id();
   run.rows.clear();
   run.received = run.rejected = 0;
   run.end.reset();
   run.in_memory = true;
-  return log_.read(run.begin_offset, last, [&](const Record& record) {
+  const Status status = log_.read(run.begin_offset, last, [&](const Record& record) {
     if (!record.meta || record.meta->subject != scope.subject || !record.value) return;
     const auto of = RunId::parse(record.meta->run);
     if (!of || *of != id) return;
@@ -487,6 +485,8 @@ Status EntityTask::read_again(ActiveScope& scope, Run& run, int64_t last) {
       case RecordKind::verdict: break;
     }
   });
+  // Deciding on half of the rows would be wrong; the lane starts over when the log can be read.
+  if (!status.ok()) throw std::runtime_error(status.error().message());
 }
 
 // ---- telling ----------------------------------------------------------------------------------

@@ -88,7 +88,8 @@ class EntityTask : public Task {
              Outputs& outputs);
   void hold(ActiveScope& scope, const Run& run, Outputs& outputs);
   void accept_state(ActiveScope& scope, const Run& run, Outputs& outputs);
-  Status read_again(ActiveScope& scope, Run& run, int64_t last);
+  // Throws when the log cannot be read.
+  void read_again(ActiveScope& scope, Run& run, int64_t last);
   SnapshotDiff compare(ActiveScope& scope, Run& run);
   void tell(const ActiveScope& scope, const Run& run, Outcome outcome, const Counts& counts,
             std::string reason, Outputs& outputs, std::string by = "");

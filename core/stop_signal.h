@@ -1,0 +1,11 @@
+#pragma once
+// SIGTERM and SIGINT as a stop token. A second signal ends the process at once.
+
+#include <stop_token>
+
+namespace sujip {
+
+// Installs the handlers at the first call. The token belongs to the process.
+std::stop_token stop_on_signal();
+
+}  // namespace sujip

@@ -1,0 +1,50 @@
+// The whole way of the data on one page.
+//
+//   raw.*  --entity-->  change.<dataset>   rows as change events, compacted
+//                       scope.<dataset>    the accepted run of each scope
+//                       delta.rollup       what the changes add to and take from totals
+//                       scope.tally        what a run did, or would do, in one partition
+//                       dead.letter        what can't be used
+//   delta.rollup  --rollup-->  rollup.<dataset>  distinct.<dataset>
+//   scope.tally   --scope-->   scope.run  run.log, and verdicts back into raw.*
+//
+// Each task's state is its own output; the arrows are exactly once.
+
+#include "processors/topology.h"
+
+#include <algorithm>
+
+#include "processors/coordinator/coordinator_task.h"
+#include "processors/entity/entity_task.h"
+#include "processors/rollup/rollup_task.h"
+#include "topics/catalogue.h"
+
+namespace sujip {
+
+std::vector<Stage> build_topology(const Datasets& datasets, const Normalizers& normalizers, int lanes) {
+  std::vector<std::string> raw;
+  for (const Dataset& d : datasets.all())
+    if (std::find(raw.begin(), raw.end(), d.raw_topic) == raw.end()) raw.push_back(d.raw_topic);
+
+  Stage entity{"entity", raw, {}, lanes};
+  entity.make = [&](const kafka::TopicPartition& input, TaskStore& store, InputLog& log) {
+    EntityTask::Options options;
+    options.raw_topic = input.topic;
+    options.partition = input.partition;
+    return std::make_unique<EntityTask>(options, datasets, normalizers, store, log);
+  };
+
+  Stage rollup{"rollup", {std::string(topics::kDeltaRollup)}, {}, lanes};
+  rollup.make = [&](const kafka::TopicPartition& input, TaskStore& store, InputLog&) {
+    return std::make_unique<RollupTask>(input.partition, datasets, store);
+  };
+
+  Stage scope{"scope", {std::string(topics::kScopeTally)}, {}, 1};
+  scope.make = [](const kafka::TopicPartition& input, TaskStore& store, InputLog&) {
+    return std::make_unique<CoordinatorTask>(input.partition, store);
+  };
+
+  return {entity, rollup, scope};
+}
+
+}  // namespace sujip
