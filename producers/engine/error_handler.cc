@@ -159,7 +159,8 @@ class RuleHandler : public ErrorHandler {
     const auto& codes = filter.codes;
     if (std::find(codes.begin(), codes.end(), answer.response.status) != codes.end()) return true;
     if (!filter.contains.empty() && words.find(filter.contains) != std::string::npos) return true;
-    if (!filter.predicate || !(body.is_object() || body.is_list())) return false;
+    // Errors are objects; a list is always an answer.
+    if (!filter.predicate || !body.is_object()) return false;
     return filter.predicate->truth(variables(session, slice, answer, body));
   }
 
