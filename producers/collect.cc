@@ -10,19 +10,13 @@
 #include "core/exit_codes.h"
 #include "core/json_text.h"
 #include "core/log.h"
+#include "producers/collect_api.h"
 #include "producers/feed_source.h"
 #include "producers/files/folder_watch.h"
 #include "producers/progress.h"
 #include "producers/raw_target.h"
 #include "producers/registry/runner_lock.h"
 #include "producers/registry/sources.h"
-
-#if __has_include("producers/engine/engine.h")
-#include "producers/engine/engine.h"
-#define SUJIP_HAS_ENGINE 1
-#else
-#define SUJIP_HAS_ENGINE 0
-#endif
 
 namespace sujip {
 namespace {
@@ -216,14 +210,21 @@ class Collector {
     return code;
   }
 
-#if SUJIP_HAS_ENGINE
-  int collect_api(const registry::Source& source, FeedCounts& all);
-#else
-  int collect_api(const registry::Source& source, FeedCounts&) {
-    log::warn("{}: this build has no engine for sources over HTTP", source.name);
-    return kExitIncomplete;
+  int collect_api(const registry::Source& source, FeedCounts& all) {
+    const auto report = collect_api_source(settings_, *db_, source, options_.once, stop_,
+                                           [&](const std::string& text) { log::debug("{}", text); });
+    if (!report) {
+      log::error("{}: {}", source.name, report.error().message());
+      return kExitEnvironment;
+    }
+    all.rows += report->rows;
+    all.runs += report->collected;
+    all.skipped += report->same;
+    if (report->collected + report->failed > 0)
+      log::info("{}: {} scopes collected, {} as before, {} skipped, {} failed, {} rows", source.name,
+                report->collected, report->same, report->skipped, report->failed, report->rows);
+    return report->complete() ? kExitOk : kExitIncomplete;
   }
-#endif
 
   // False: asked to stop.
   bool pause(std::chrono::seconds length) const {

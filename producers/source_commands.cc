@@ -141,7 +141,7 @@ void list(const Settings& settings) {
       db.exec("select s.name, s.kind, s.enabled, coalesce((s.config->>'guard')::boolean, true), "
               "coalesce(nullif(s.config->>'path', ''), s.config->>'base_url', "
               "case s.kind when 'files' then '(samples)' else '' end), "
-              "(select count(*) from sujip.account a where a.source = s.name), "
+              "(select count(*) from sujip.known_account a where a.source = s.name), "
               "(select count(*) from sujip.feed_file f where f.source = s.name), "
               "coalesce((select to_char(max(f.accepted_at) at time zone 'Asia/Seoul', "
               "'YYYY-MM-DD HH24:MI') from sujip.feed_file f where f.source = s.name), '-'), "

@@ -12,7 +12,7 @@ create table sujip.source (
   updated_at timestamptz not null default now()
 );
 
-create table sujip.account (
+create table sujip.known_account (
   source     text        not null references sujip.source (name),
   account    text        not null,
   name       text        not null default '',
@@ -53,6 +53,6 @@ create table sujip.feed_file (
 );
 
 comment on table sujip.source is '수집 대상 (what is collected)';
-comment on table sujip.account is '계정 (accounts at a source)';
+comment on table sujip.known_account is '계정 (accounts at a source)';
 comment on table sujip.credential is '인증 정보 (keys and passwords; never in logs, events or metrics)';
 comment on table sujip.feed_file is '수집한 파일 (files taken, by content)';

@@ -103,7 +103,7 @@ class Reader {
       return wrong(root["kind"], "kind is not files", "allowed here: files");
     }
     out.source = text(root, "source", true);
-    if (const YAML::Node title = root["title"]; title.IsMap()) {
+    if (const YAML::Node title = root["title"]; title.IsDefined() && title.IsMap()) {
       out.ko = text(title, "ko", false);
       out.en = text(title, "en", false);
     }
@@ -143,7 +143,7 @@ class Reader {
     }
     if (const YAML::Node scope = root["scope"]; scope.IsDefined()) {
       if (!scope.IsMap() || scope.size() != 1) {
-        return wrong(scope, "scope is not one field and its value", "e.g. {date: \"{date}\"}");
+        return wrong(scope, "scope is not one field and its value", "e.g. {section: \"{section}\"}");
       }
       out.scope_field = scope.begin()->first.Scalar();
       out.scope_template = scope.begin()->second.Scalar();

@@ -86,7 +86,7 @@ std::variant<OfferedFile, Refusal> describe(const FileConnector& connector, cons
     }
   }
   out.scope.slice = fill_template(connector.scope_template, *parts);
-  if (connector.scope_field == "date") {
+  if (connector.scope_field.ends_with("date")) {
     const auto day = parse_name_day(out.scope.slice);
     if (!day) return refuse(fmt::format("\"{}\" is no date", out.scope.slice), "e.g. 2011-01-05");
     out.scope.slice = day->str();

@@ -65,12 +65,12 @@ Result<std::optional<Source>> find_source(pg::Connection& db, const std::string&
 
 Result<bool> put_account(pg::Connection& db, const Account& account) {
   SUJIP_TRY(const pg::Rows rows,
-            db.query("insert into sujip.account (source, account, name, status, currency, time_zone) "
+            db.query("insert into sujip.known_account (source, account, name, status, currency, time_zone) "
                      "values ($1, $2, $3, $4, nullif($5, ''), coalesce(nullif($6, ''), 'Asia/Seoul')) "
                      "on conflict (source, account) do update set "
-                     "name = coalesce(nullif(excluded.name, ''), sujip.account.name), "
-                     "currency = coalesce(excluded.currency, sujip.account.currency), "
-                     "time_zone = coalesce(nullif($6, ''), sujip.account.time_zone), "
+                     "name = coalesce(nullif(excluded.name, ''), sujip.known_account.name), "
+                     "currency = coalesce(excluded.currency, sujip.known_account.currency), "
+                     "time_zone = coalesce(nullif($6, ''), sujip.known_account.time_zone), "
                      "updated_at = now() returning xmax = 0",
                      account.source, account.account, account.name, account.status,
                      account.currency, account.time_zone));
@@ -80,7 +80,7 @@ Result<bool> put_account(pg::Connection& db, const Account& account) {
 Result<std::vector<Account>> list_accounts(pg::Connection& db, const std::string& source) {
   SUJIP_TRY(const pg::Rows rows,
             db.query("select source, account, name, status, coalesce(currency, ''), time_zone "
-                     "from sujip.account where $1 = '' or source = $1 order by source, account",
+                     "from sujip.known_account where $1 = '' or source = $1 order by source, account",
                      source));
   std::vector<Account> all;
   for (int i = 0; i < rows.size(); ++i) {
@@ -93,7 +93,7 @@ Result<std::vector<Account>> list_accounts(pg::Connection& db, const std::string
 Result<bool> account_known(pg::Connection& db, const std::string& source,
                            const std::string& account) {
   SUJIP_TRY(const pg::Rows rows,
-            db.query("select 1 from sujip.account where source = $1 and account = $2", source,
+            db.query("select 1 from sujip.known_account where source = $1 and account = $2", source,
                      account));
   return !rows.empty();
 }
