@@ -7,11 +7,6 @@ namespace {
 
 constexpr const char* kTimestamp = "timestamp with time zone";
 
-// sql/ has a table of the accounts we collect with; those that sources list go beside it.
-std::string table_name(const Dataset& dataset) {
-  return dataset.name == "account" ? "account_listed" : dataset.name;
-}
-
 std::string sql_type(FieldType type) {
   switch (type) {
     case FieldType::string: return "text";
@@ -73,7 +68,7 @@ Table ledger(std::string name, std::vector<Column> columns,
 
 Table dataset_table(const Dataset& dataset) {
   Table table;
-  table.name = table_name(dataset);
+  table.name = dataset.name;
   table.declared = true;
   table.ko = dataset.ko;
   table.en = dataset.en;
@@ -95,7 +90,7 @@ Table dataset_table(const Dataset& dataset) {
 
 Table rollup_table(const Dataset& dataset) {
   Table table;
-  table.name = table_name(dataset) + "_rollup";
+  table.name = dataset.name + "_rollup";
   table.shape = Shape::flat;
   table.declared = true;
   table.nullable_key = true;

@@ -6,7 +6,7 @@
 
 namespace sujip::sink {
 
-Table dataset_table(const Dataset& dataset);  // sujip.<dataset>; account: account_listed
+Table dataset_table(const Dataset& dataset);  // sujip.<dataset>
 Table rollup_table(const Dataset& dataset);   // sujip.<dataset>_rollup
 Table change_log_table();
 Table run_log_table();
