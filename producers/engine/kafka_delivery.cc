@@ -137,7 +137,7 @@ Status KafkaDelivery::remember_accounts(const std::vector<AccountFound>& account
   SUJIP_TRY(pg::Transaction transaction, pg::Transaction::begin(database_));
   for (const AccountFound& found : accounts)
     SUJIP_CHECK_OK(database_.query(
-        "insert into sujip.account (source, account, name, status, currency, time_zone) "
+        "insert into sujip.known_account (source, account, name, status, currency, time_zone) "
         "values ($1, $2, $3, case when $4 = '' then 'active' else $4 end, nullif($5, ''), $6) "
         "on conflict (source, account) do update set "
         "name = case when $3 = '' then account.name else $3 end, "
