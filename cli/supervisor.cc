@@ -29,7 +29,7 @@ void redirect(const std::string& file, int descriptor, bool append) {
 }  // namespace
 
 Supervisor::Supervisor(std::vector<RoleSpec> roles) {
-  for (RoleSpec& role : roles) children_.push_back({std::move(role)});
+  for (RoleSpec& role : roles) children_.emplace_back().spec = std::move(role);
 }
 
 Supervisor::~Supervisor() { stop(milliseconds(3000)); }

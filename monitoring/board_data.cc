@@ -187,7 +187,7 @@ Result<std::string> read_fingerprint(pg::Connection& connection) {
                 "(select max(decided_at)::text || count(*) from sujip.change_log), "
                 "(select count(*)::text || count(retried_at) from sujip.dead_letter), "
                 "(select max(updated_at)::text || count(*) from sujip.source), "
-                "(select max(updated_at)::text || count(*) from sujip.account), "
+                "(select max(updated_at)::text || count(*) from sujip.known_account), "
                 "(select count(*) from sujip.run_log where state = 'finished'), "
                 "(select max(updated_at)::text || count(*) from sujip.expectation))"));
   return text(rows, 0, 0);

@@ -22,7 +22,7 @@ Result<engine::ApiSource> load(pg::Connection& db, const registry::Source& sourc
             db.query("select name, value from sujip.credential where source = $1 and account = ''",
                      source.name));
   for (int i = 0; i < rows.size(); ++i)
-    out.credentials.emplace(rows.text(i, 0), engine::Secret(std::string(rows.text(i, 1))));
+    out.credentials.emplace(rows.text(i, 0), Secret(std::string(rows.text(i, 1))));
   return out;
 }
 

@@ -24,7 +24,7 @@ language plpgsql stable
 as $$
 begin
   return query
-    select a.source, a.account, a.status from sujip.account a
+    select a.source, a.account, a.status from sujip.known_account a
     where a.status not in ('active', 'ok', '');
   if to_regclass('sujip.account_status') is not null then
     return query execute
@@ -133,7 +133,7 @@ with expected as (
   select e.source, a.account, k.dataset, k.day, x.reason as excluded, e.expected_at, e.deadline,
          a.created_at + e.grace as not_before
   from sujip.board_expectation e
-  join sujip.account a on a.source = e.source
+  join sujip.known_account a on a.source = e.source
   cross join lateral (
     select d.dataset, d.day from (
       select distinct c.dataset, sujip.as_date(c.slice) as day

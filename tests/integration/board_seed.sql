@@ -3,7 +3,7 @@
 insert into sujip.source (name, kind, connector) values
   ('online_retail', 'files', 'online_retail'), ('danawa', 'files', 'danawa'),
   ('naver_searchad', 'api', 'naver_searchad');
-insert into sujip.account (source, account, name, status, created_at)
+insert into sujip.known_account (source, account, name, status, created_at)
   select 'naver_searchad', 'acct-' || lpad(n::text, 2, '0'), 'account ' || n,
          case n when 7 then 'paused' else 'active' end, timestamptz '2026-10-01 00:00+09'
   from generate_series(1, 20) n;
