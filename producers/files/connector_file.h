@@ -1,6 +1,6 @@
 #pragma once
 // connector.yaml of kind files: which files of a folder belong to a source and what they mean.
-// docs/file-connectors.md lists every key.
+// producers/connectors/README.md lists every key.
 
 #include <chrono>
 #include <optional>
