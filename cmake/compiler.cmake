@@ -4,6 +4,8 @@ target_include_directories(sujip_flags INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_options(sujip_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual
   -Wimplicit-fallthrough -Werror)
+# Frame pointers cost next to nothing and make every profile readable.
+target_compile_options(sujip_flags INTERFACE -fno-omit-frame-pointer)
 # __int128 carries exact decimals and 128-bit sums; it is an extension to the standard.
 target_compile_options(sujip_flags INTERFACE -Wno-pedantic)
 

@@ -1,6 +1,7 @@
 #include "processors/process.h"
 
 #include <fmt/format.h>
+#include <pthread.h>
 
 #include <mutex>
 #include <optional>
@@ -63,6 +64,7 @@ Status run_process(const Settings& settings, const ProcessOptions& options) {
       // Partitions are few per lane and rarely all hot; the limit is per task.
       lane.task_memory_bytes = static_cast<size_t>(options.cache_mb << 20) / 18;
       threads.emplace_back([&, lane, make = stage.make] {
+        pthread_setname_np(pthread_self(), fmt::format("{}-{}", lane.group, lane.instance).c_str());
         Lane runner(lane, *store, make);
         if (const Status s = runner.run(failed.get_token()); !s.ok()) {
           const std::lock_guard lock(mutex);
