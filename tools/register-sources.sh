@@ -20,5 +20,9 @@ wait "$topics"
 "$sujip" source add online_retail ${SUJIP_RETAIL:+--path "$SUJIP_RETAIL"}
 "$sujip" source add danawa ${SUJIP_DANAWA:+--path "$SUJIP_DANAWA"}
 if [[ -n ${SUJIP_STUB:-} ]]; then
-  "$sujip" source add naver_searchad --url "$SUJIP_STUB"
+  # The made-up key the stub vendor knows, and a pace for a vendor on this machine.
+  "$sujip" source add naver_searchad --url "$SUJIP_STUB" --set customer=1000001 \
+    --set report_rate=190 --set download_rate=190 --set other_rate=380 --set poll_seconds=0.1 \
+    --credential access_licence=0100000000a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c \
+    --credential secret=AQAAAABkZW1vLWFnZW5jeS1zZWNyZXQtbm90LXJlYWw9PQ==
 fi

@@ -140,12 +140,12 @@ Status KafkaDelivery::remember_accounts(const std::vector<AccountFound>& account
         "insert into sujip.known_account (source, account, name, status, currency, time_zone) "
         "values ($1, $2, $3, case when $4 = '' then 'active' else $4 end, nullif($5, ''), $6) "
         "on conflict (source, account) do update set "
-        "name = case when $3 = '' then account.name else $3 end, "
-        "status = case when $4 = '' then account.status else $4 end, "
-        "currency = coalesce(account.currency, excluded.currency), updated_at = now() "
-        "where (account.name, account.status) is distinct from "
-        "(case when $3 = '' then account.name else $3 end, "
-        "case when $4 = '' then account.status else $4 end)",
+        "name = case when $3 = '' then known_account.name else $3 end, "
+        "status = case when $4 = '' then known_account.status else $4 end, "
+        "currency = coalesce(known_account.currency, excluded.currency), updated_at = now() "
+        "where (known_account.name, known_account.status) is distinct from "
+        "(case when $3 = '' then known_account.name else $3 end, "
+        "case when $4 = '' then known_account.status else $4 end)",
         source_, found.account, found.name, found.status, currency_, time_zone_));
   return transaction.commit();
 }
