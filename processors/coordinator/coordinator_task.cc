@@ -69,34 +69,46 @@ void CoordinatorTask::process(const Record& record, Outputs& outputs) {
     run.partitions = tally->partitions;
   }
   const auto before = run.tallies.find(tally->partition);
+  // A retried run that was decided long ago: the log keeps what was decided then.
+  if (before != run.tallies.end() && tally->outcome == Outcome::old) return;
   // What happens to a held run later (overtaken, rejected) keeps the counts of what it would have done.
   if (before != run.tallies.end() && tally->outcome != Outcome::released &&
       tally->outcome != Outcome::pending)
     tally->counts = before->second.counts;
   run.tallies[tally->partition] = *tally;
-  if (!tally->reason.empty()) run.reason = tally->reason;
+  // Why it was held stays readable when something newer came over it.
+  if (tally->outcome == Outcome::overtaken && !run.reason.empty())
+    run.reason += "; " + tally->reason;
+  else if (!tally->reason.empty())
+    run.reason = tally->reason;
   if (!tally->by.empty()) run.by = tally->by;
 
   const Outcome was = run.outcome;
   if (run.partitions <= 1)
     run.outcome = tally->outcome;
   else
-    decide(run, outputs);
+    decide(run, *tally, outputs);
   outputs.emit(topics::kScopeRun, partition_, run.key(), encode(run));
   store_.put(block, key_of(run.run), encode(run));
   if (run.outcome != Outcome::pending && (run.outcome != was || !known))
     run_log(run, record.timestamp, outputs);
 }
 
-void CoordinatorTask::decide(ScopeRun& run, Outputs& outputs) {
+void CoordinatorTask::decide(ScopeRun& run, const Tally& tally, Outputs& outputs) {
   const Outcome overall = overall_outcome(run);
-  if (run.outcome != Outcome::pending) {
-    run.outcome = overall;
-    return;
-  }
   Verdict verdict;
   verdict.run = run.run;
   verdict.by = "coordinator";
+  if (run.outcome != Outcome::pending) {
+    run.outcome = overall;
+    if (tally.outcome != Outcome::pending) return;
+    // Its verdict, a rejection, came before the run was whole in this partition, which now waits.
+    verdict.decision = Decision::reject;
+    verdict.reason = run.reason;
+    outputs.emit_control(run.topic, tally.partition, run.scope, run.run, RecordKind::verdict,
+                         encode(verdict));
+    return;
+  }
   if (overall == Outcome::pending) {
     const bool all_there = static_cast<int>(run.tallies.size()) == run.partitions;
     if (!all_there) return;

@@ -21,7 +21,7 @@ class CoordinatorTask : public Task {
                  std::optional<std::string_view> value) override;
 
  private:
-  void decide(ScopeRun& run, Outputs& outputs);
+  void decide(ScopeRun& run, const Tally& tally, Outputs& outputs);
   void run_log(const ScopeRun& run, TimeMs at, Outputs& outputs);
 
   int32_t partition_;

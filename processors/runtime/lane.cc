@@ -19,6 +19,7 @@ namespace sujip {
 namespace {
 
 constexpr int kCallTimeoutMs = 30000;
+constexpr int kLagEveryMs = 5000;
 constexpr size_t kBatch = 2000;
 // A lane that is behind commits less often: a commit costs the same for few records and for many, and
 // what is combined per commit is combined better.
@@ -76,7 +77,28 @@ struct Lane::Slot {
   bool touched = false;     // processed since the last commit
   bool restored = false;
   prometheus::Counter* consumed = nullptr;
+  TimeMs newest = 0;  // time of the last processed record
+  void report_lag(kafka::Consumer& consumer, const std::string& topic) const;
 };
+
+// The gap of the last stable offset to the end alone is normal; one that stands still is an open
+// transaction that hangs.
+void Lane::Slot::report_lag(kafka::Consumer& consumer, const std::string& topic) const {
+  const auto stable = consumer.watermarks(input, kCallTimeoutMs);
+  if (!stable.ok()) return;
+  int64_t low = 0;
+  int64_t end = 0;
+  rd_kafka_get_watermark_offsets(consumer.handle(), input.topic.c_str(), input.partition, &low, &end);
+  const metrics::Labels labels = {{"topic", topic}, {"partition", std::to_string(input.partition)}};
+  const auto set = [&](const char* name, int64_t value) {
+    metrics::gauge(name, labels).Set(static_cast<double>(std::max<int64_t>(0, value)));
+  };
+  set("consumer_lag", stable->high - next_offset);
+  set("partition_last_stable_offset", stable->high);
+  set("partition_uncommitted_offsets", end - stable->high);
+  if (newest > 0)
+    metrics::gauge("consumer_position_timestamp_seconds", labels).Set(static_cast<double>(newest) / 1000);
+}
 
 Lane::Lane(LaneOptions options, Store& store, TaskFactory factory)
     : options_(std::move(options)), store_(store), factory_(std::move(factory)) {}
@@ -142,6 +164,11 @@ Status Lane::turn(std::vector<kafka::MessagePtr>& batch) try {
                                              : std::max(options_.commit_interval_ms, kBacklogCommitMs);
   if (open_ && (steady_ms() - begun_at_ >= interval || uncommitted_ >= options_.commit_records))
     SUJIP_CHECK_OK(commit());
+  if (steady_ms() - lag_reported_at_ >= kLagEveryMs) {
+    lag_reported_at_ = steady_ms();
+    for (auto& [name, slot] : slots_)
+      slot->report_lag(*consumer_, slot->input.topic.substr(options_.prefix.size()));
+  }
   return checkpoint(false);
 } catch (const std::exception& e) {
   // A task or the store met a broken environment (a log that cannot be read, a full disk).
@@ -408,6 +435,7 @@ Status Lane::process(Slot& slot, const rd_kafka_message_t& message) {
   outputs_->set_input(&slot.input);
   slot.task->process(record, *outputs_);
   slot.next_offset = message.offset + 1;
+  slot.newest = record.timestamp;
   slot.touched = true;
   slot.consumed->Increment();
   ++uncommitted_;

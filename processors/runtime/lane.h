@@ -85,6 +85,7 @@ class Lane {
   int64_t uncommitted_ = 0;  // records since the last commit
   int64_t begun_at_ = 0;     // steady ms of the transaction's begin
   int64_t checkpointed_at_ = 0;
+  int64_t lag_reported_at_ = 0;
   Error fatal_;
 };
 
