@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <simdjson.h>
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "core/json_text.h"
@@ -204,17 +205,27 @@ void EntityTask::begin(ActiveScope& scope, const Record& record, Outputs& output
   Run run;
   run.begin = *std::move(decoded);
   run.begin_offset = record.offset;
-  if (scope.find(run.id()) != nullptr) return;  // written twice by a retrying producer
+  if (is_late(scope, run, outputs)) return;
+  const bool any = abandon_open(scope, record.offset, outputs);
+  scope.runs.push_back(std::move(run));
+  if (any) advance(scope, record.offset, outputs);
+}
+
+bool EntityTask::is_late(ActiveScope& scope, const Run& run, Outputs& outputs) {
+  // Written twice by a retrying producer.
+  if (scope.find(run.id()) != nullptr || run.id() == scope.state.accepted) return true;
   const bool overtaken = !scope.runs.empty() && run.id() < scope.runs.back().id();
-  if (run.id() <= scope.state.accepted || overtaken) {
-    tell(scope, run, Outcome::old, {}, "a newer run was there before", outputs);
-    metrics::counter("late_events_total", {{"medium", scope.scope.source}}).Increment();
-    return;
-  }
-  // A newer run begins: one that never came to its end will not any more.
+  if (run.id() > scope.state.accepted && !overtaken) return false;
+  tell(scope, run, Outcome::old, {}, "a newer run was there before", outputs);
+  metrics::counter("late_events_total", {{"medium", scope.scope.source}}).Increment();
+  return true;
+}
+
+// A newer run is there: one that never came to its end will not any more.
+bool EntityTask::abandon_open(ActiveScope& scope, int64_t now, Outputs& outputs) {
   std::vector<Run> abandoned;
   for (auto at = scope.runs.begin(); at != scope.runs.end();) {
-    if (!at->in_memory && !at->waiting) read_again(scope, *at, record.offset - 1);
+    if (!at->in_memory && !at->waiting) read_again(scope, *at, now - 1);
     if (at->end || at->same || at->waiting) {
       ++at;
       continue;
@@ -227,28 +238,34 @@ void EntityTask::begin(ActiveScope& scope, const Record& record, Outputs& output
     counts.rows = r.received;
     tell(scope, r, Outcome::incomplete, counts, "a newer run began before its end came", outputs);
   }
-  scope.runs.push_back(std::move(run));
-  if (!abandoned.empty()) advance(scope, record.offset, outputs);
+  return !abandoned.empty();
 }
 
 void EntityTask::row(ActiveScope& scope, const RunId& id, const Record& record, Outputs& outputs) {
   Run* run = scope.runs.empty()             ? nullptr
              : scope.runs.back().id() == id ? &scope.runs.back()
                                             : scope.find(id);
-  if (run == nullptr || !run->in_memory || run->end) return;
-  if (const Status status = take_row(scope, *run, record); !status.ok())
+  if (run == nullptr || run->end) return;
+  // The rows of a run that is not in memory are read again at its end; what is wrong is told now.
+  const Status status = run->in_memory ? take_row(scope, *run, record) : read_row(scope, record);
+  if (!status.ok())
     outputs.dead_letter(record, scope.scope.dataset, scope.subject, record.meta->run,
                         status.error().message());
 }
 
-Status EntityTask::take_row(const ActiveScope& scope, Run& run, const Record& record) {
+Status EntityTask::read_row(const ActiveScope& scope, const Record& record) {
   RowBuilder& builder = *builders_.find(scope.dataset->name)->second;
   builder.clear();
+  return scope.normalizer->normalize(*record.value, record.key, scope.scope, builder);
+}
+
+Status EntityTask::take_row(const ActiveScope& scope, Run& run, const Record& record) {
   ++run.received;
-  if (Status s = scope.normalizer->normalize(*record.value, record.key, scope.scope, builder); !s.ok()) {
+  if (Status s = read_row(scope, record); !s.ok()) {
     ++run.rejected;
     return s;
   }
+  const RowBuilder& builder = *builders_.find(scope.dataset->name)->second;
   row_bytes_.clear();
   builder.encode(row_bytes_);
   decode_row(*scope.dataset, row_bytes_, row_values_);
@@ -281,9 +298,11 @@ void EntityTask::same(ActiveScope& scope, const Record& record, Outputs& outputs
   Run run;
   run.begin.run = decoded->run;
   run.begin.snapshot_at = decoded->snapshot_at;
+  run.begin.partitions = decoded->partitions;
   run.begin_offset = run.end_offset = record.offset;
   run.same = *decoded;
-  if (run.id() <= scope.state.accepted || scope.find(run.id()) != nullptr) return;
+  if (is_late(scope, run, outputs)) return;
+  (void)abandon_open(scope, record.offset, outputs);
   scope.runs.push_back(std::move(run));
   advance(scope, record.offset, outputs);
 }
@@ -296,11 +315,14 @@ void EntityTask::verdict(ActiveScope& scope, const Record& record, Outputs& outp
     return;
   }
   if (Run* run = scope.find(decoded->run); run != nullptr && run->waiting) {
+    if (decoded->decision == Decision::release) return;  // nobody holds it
     if (!run->in_memory) read_again(scope, *run, record.offset - 1);
     if (decoded->decision == Decision::accept || decoded->decision == Decision::accept_partial) {
       const SnapshotDiff diff = compare(scope, *run);
       apply(scope, *run, diff, decoded->decision == Decision::accept, record.offset, outputs);
       accept_state(scope, *run, outputs);
+      // Here or in another partition rows are missing: nothing is "the same" as this run.
+      if (decoded->decision == Decision::accept_partial) scope.state.hash.clear();
     } else if (decoded->decision == Decision::hold) {
       hold(scope, *run, outputs);
     }
@@ -320,9 +342,13 @@ void EntityTask::verdict(ActiveScope& scope, const Record& record, Outputs& outp
     read_again(scope, run, held.end_offset);
     const SnapshotDiff diff = compare(scope, run);
     scope.state.held.reset();
-    apply(scope, run, diff, true, record.offset, outputs);
+    // A row that went to dead.letter is not a row that vanished, whoever releases the run.
+    const bool whole = run.rejected == 0;
+    apply(scope, run, diff, whole, record.offset, outputs);
     accept_state(scope, run, outputs);
-    tell(scope, run, Outcome::released, diff.counts, decoded->reason, outputs, decoded->by);
+    Counts told = diff.counts;
+    if (!whole) told.deleted = 0;
+    tell(scope, run, Outcome::released, told, decoded->reason, outputs, decoded->by);
   } else if (decoded->decision == Decision::reject) {
     scope.state.held.reset();
     tell(scope, run, Outcome::rejected, {}, decoded->reason, outputs, decoded->by);
@@ -356,7 +382,7 @@ SnapshotDiff EntityTask::compare(ActiveScope& scope, Run& run) {
 bool EntityTask::decide(ActiveScope& scope, Run& run, int64_t now, Outputs& outputs) {
   if (run.same) {
     Counts counts;
-    counts.rows = counts.same = counts.before = run.same->rows;
+    counts.rows = counts.same = counts.before = scope.state.rows;  // this partition's share
     if (scope.state.accepted.empty() || scope.state.hash != run.same->hash) {
       tell(scope, run, Outcome::incomplete, {}, "says 'as before', but of a run that is not the accepted one",
            outputs);
@@ -563,8 +589,23 @@ Status EntityTask::restore(std::string_view topic, std::string_view key,
       store_.erase(block, {});
     return {};
   }
-  if (!value) return {};  // the delete before it said it all
-  return restore_row(*dataset, *value);
+  return value ? restore_row(*dataset, *value) : restore_tombstone(*dataset, key);
+}
+
+// The delete before it may be compacted away while an older checkpoint still has the row.
+Status EntityTask::restore_tombstone(const Dataset& dataset, std::string_view key) {
+  RowBuilder& builder = *builders_.find(dataset.name)->second;
+  if (Status s = normalizers_.identity(dataset).normalize(key, {}, {}, builder);
+      !s.ok() && std::any_of(dataset.key.begin(), dataset.key.end(),
+                             [&](int field) { return !builder.is_set(field); }))
+    return s;
+  row_bytes_.clear();
+  builder.encode(row_bytes_);
+  decode_row(dataset, row_bytes_, row_values_);
+  TaskStore::Block& block =
+      store_.block(kRowSpace, scope_hash(scope_of(dataset, row_values_).subject()));
+  store_.erase(block, key_hash(dataset, row_values_));
+  return {};
 }
 
 Status EntityTask::restore_row(const Dataset& dataset, std::string_view change) {

@@ -74,8 +74,14 @@ class EntityTask : public Task {
   ActiveScope* activate(std::string_view subject, std::string& problem);
   void plain(const Record& record, Outputs& outputs);
   void begin(ActiveScope& scope, const Record& record, Outputs& outputs);
+  // True when the run has been here already, or is older than one that was; the latter is told.
+  bool is_late(ActiveScope& scope, const Run& run, Outputs& outputs);
+  // Throws away runs without an end; false when there was none.
+  bool abandon_open(ActiveScope& scope, int64_t now, Outputs& outputs);
   void row(ActiveScope& scope, const RunId& run, const Record& record, Outputs& outputs);
-  // Normalizes one row into the run; an error is the reason it cannot be used.
+  // Normalizes one row into the dataset's builder; an error is the reason it cannot be used.
+  Status read_row(const ActiveScope& scope, const Record& record);
+  // Adds one row to the run, or to its rejected ones.
   Status take_row(const ActiveScope& scope, Run& run, const Record& record);
   void end(ActiveScope& scope, const Record& record, Outputs& outputs);
   void same(ActiveScope& scope, const Record& record, Outputs& outputs);
@@ -94,6 +100,7 @@ class EntityTask : public Task {
   void tell(const ActiveScope& scope, const Run& run, Outcome outcome, const Counts& counts,
             std::string reason, Outputs& outputs, std::string by = "");
   Status restore_row(const Dataset& dataset, std::string_view change);
+  Status restore_tombstone(const Dataset& dataset, std::string_view key);
   void save(ActiveScope& scope);
   void limit_memory();
   DeltaCollector& deltas(const Dataset& dataset);
