@@ -217,12 +217,14 @@ std::string encode(const Same& v) {
   append_json_field(out, "snapshot_at", v.snapshot_at);
   append_json_field(out, "rows", v.rows);
   append_json_field(out, "hash", v.hash);
+  append_json_field(out, "partitions", v.partitions);
   return out + "}";
 }
 
 Result<Same> decode_same(std::string_view json) {
   Fields in(json);
-  return in.finish(Same{in.run(), in.number("snapshot_at"), in.number("rows"), in.text("hash")});
+  return in.finish(Same{in.run(), in.number("snapshot_at"), in.number("rows"), in.text("hash"),
+                        static_cast<int>(in.number("partitions", 1))});
 }
 
 std::string encode(const Verdict& v) {

@@ -37,6 +37,7 @@ struct Same {
   TimeMs snapshot_at = 0;
   int64_t rows = 0;
   std::string hash;
+  int partitions = 1;  // as in Begin
 };
 enum class Decision : uint8_t {
   accept,

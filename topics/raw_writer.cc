@@ -55,8 +55,10 @@ Status RawRun::end(std::string_view hash) {
 }
 
 Status RawRun::same(int64_t rows, std::string_view hash) {
-  const std::string value = encode(Same{run_, run_.snapshot_ms, rows, std::string(hash)});
-  for (const int32_t p : partitions()) SUJIP_CHECK_OK(control(RecordKind::same, p, value));
+  const std::vector<int32_t> spread = partitions();
+  const std::string value = encode(
+      Same{run_, run_.snapshot_ms, rows, std::string(hash), static_cast<int>(spread.size())});
+  for (const int32_t p : spread) SUJIP_CHECK_OK(control(RecordKind::same, p, value));
   return {};
 }
 
