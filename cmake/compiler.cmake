@@ -17,8 +17,17 @@ endif()
 if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "" FORCE)
 endif()
-# Debug information of third-party templates makes links slow; line tables are enough for profiles.
-string(REPLACE "-g" "-g1" CMAKE_CXX_FLAGS_RELWITHDEBINFO "${CMAKE_CXX_FLAGS_RELWITHDEBINFO}")
+# One set of flags for both optimised builds, so that they share compiler cache entries; line tables
+# are enough for profiles and keep links short.
+set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1 -DNDEBUG")
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1 -DNDEBUG")
+if(SUJIP_SANITIZE)
+  set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O1 -g1")
+endif()
+# g++ 12 sees overlapping copies in std::string that are not there (GCC bug 105329).
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  target_compile_options(sujip_flags INTERFACE -Wno-restrict)
+endif()
 
 find_program(SUJIP_CCACHE ccache)
 if(SUJIP_CCACHE)
