@@ -1,0 +1,112 @@
+#include <gtest/gtest.h>
+#include <simdjson.h>
+
+#include "tests/unit/support/temp_dir.h"
+#include "topics/catalogue.h"
+#include "topics/dataset.h"
+
+#include <fstream>
+#include <set>
+
+namespace sujip {
+namespace {
+
+std::string problem(const std::string& yaml) {
+  const auto d = parse_dataset(yaml, "x.yaml");
+  return d.ok() ? "" : d.error().message();
+}
+
+const std::string kGood = R"(dataset: thing
+raw: raw.catalog
+scope: [source, account]
+key: [source, account, id]
+fields:
+  - {name: source}
+  - {name: account}
+  - {name: id, type: integer}
+  - {name: price, type: decimal, scale: 2}
+  - {name: day, type: date}
+)";
+
+TEST(Declaration, ShippedOnesLoad) {
+  const auto all = Datasets::load(std::string(SUJIP_SOURCE_DIR) + "/topics/datasets");
+  ASSERT_TRUE(all.ok()) << all.error().message();
+  ASSERT_GE(all->all().size(), 6U);
+  for (const char* name : {"account", "account_status", "ad_performance", "ad_keyword", "product", "order_item"})
+    EXPECT_NE(all->find(name), nullptr) << name;
+  EXPECT_EQ(all->find("nothing"), nullptr);
+  const Dataset& order = *all->find("order_item");
+  EXPECT_EQ(order.change_topic(), "change.order_item");
+  EXPECT_EQ(order.scope.size(), 3U);
+  EXPECT_TRUE(order.fields[static_cast<size_t>(order.field_index("line_id"))].required);
+  EXPECT_EQ(all->find("product")->guard.min_rows, 20);
+  EXPECT_EQ(all->find("product")->partition, PartitionBy::key);
+  EXPECT_EQ(all->plain_of(order.raw_topic), &order);
+  // Names that are used in topics and tables.
+  std::set<std::string> topics;
+  for (const auto& spec : topics::catalogue(*all, "p.")) {
+    EXPECT_TRUE(spec.name.starts_with("p.")) << spec.name;
+    EXPECT_TRUE(topics.insert(spec.name).second) << spec.name << " twice";
+  }
+  for (const char* name : {"p.raw.order", "p.change.order_item", "p.scope.order_item", "p.rollup.order_item",
+                           "p.distinct.order_item", "p.delta.rollup", "p.scope.tally", "p.scope.run", "p.run.log",
+                           "p.dead.letter"})
+    EXPECT_TRUE(topics.contains(name)) << name;
+  EXPECT_FALSE(topics.contains("p.rollup.product"));
+}
+
+TEST(Declaration, SchemasAreJson) {
+  const auto all = Datasets::load(std::string(SUJIP_SOURCE_DIR) + "/topics/datasets");
+  ASSERT_TRUE(all.ok());
+  for (const Dataset& d : all->all())
+    for (const std::string& schema : {row_schema(d), change_schema(d), rollup_schema(d)}) {
+      simdjson::dom::parser parser;
+      simdjson::dom::element root;
+      ASSERT_FALSE(parser.parse(schema).get(root)) << schema;
+      std::string_view draft;
+      ASSERT_FALSE(root["$schema"].get(draft)) << schema;
+      EXPECT_EQ(draft, "https://json-schema.org/draft/2020-12/schema");
+    }
+}
+
+TEST(Declaration, ErrorsNameFileLineAndWhatIsAllowed) {
+  ASSERT_EQ(problem(kGood), "");
+  const auto replaced = [](const std::string& from, const std::string& to) {
+    std::string out = kGood;
+    out.replace(out.find(from), from.size(), to);
+    return problem(out);
+  };
+  const auto has = [](const std::string& text, std::initializer_list<const char*> parts) {
+    for (const char* part : parts) EXPECT_NE(text.find(part), std::string::npos) << "'" << text << "' lacks " << part;
+  };
+  has(replaced("raw:", "row:"), {"x.yaml:2", "'row' is not known", "allowed:", "raw"});
+  has(replaced("type: integer", "type: int"), {"x.yaml:8", "type 'int' is not known", "decimal"});
+  has(replaced("scale: 2", "scale: 12"), {"x.yaml:9", "0 to 9"});
+  has(replaced("key: [source, account, id]", "key: [source, account, nr]"), {"x.yaml:4", "'nr' is not a field"});
+  has(replaced("key: [source, account, id]", "key: [source, id]"), {"x.yaml:4", "'account' is missing"});
+  has(replaced("scope: [source, account]", "scope: [source]"), {"x.yaml:3", "source, account"});
+  has(replaced("{name: price,", "{name: id,"), {"x.yaml:9", "'id' stands twice"});
+  has(replaced("{name: price,", "{nome: price,"), {"x.yaml:9", "'nome' is not known", "volatile"});
+  has(problem(kGood + "partition: both\n"), {"x.yaml:11", "scope | key"});
+  has(problem(kGood + "date: price\n"), {"x.yaml:11", "must be of type date"});
+  has(problem(kGood + "measures:\n  - {name: n, sum: day}\n"), {"x.yaml:12", "integer or decimal"});
+  has(problem(kGood + "measures:\n  - {name: n}\n"), {"x.yaml:12", "sum", "distinct"});
+  has(problem(kGood + "rollups:\n  all: []\n"), {"rollups need 'date'"});
+  has(problem(kGood + "guard: {share: 1}\n"), {"x.yaml:11", "deleted_share"});
+  has(problem("dataset: [a"), {"x.yaml:1"});
+  has(problem("raw: raw.order\n"), {"x.yaml:1", "'dataset' is missing"});
+}
+
+TEST(Declaration, AFolderStopsAtTheFirstBadFile) {
+  const testing::TempDir dir;
+  std::ofstream(dir.path() + "/a.yaml") << kGood;
+  std::ofstream(dir.path() + "/b.yaml") << "dataset: x\nfoo: 1\n";
+  std::ofstream(dir.path() + "/notes.txt") << "not read";
+  const auto all = Datasets::load(dir.path());
+  ASSERT_FALSE(all.ok());
+  EXPECT_NE(all.error().message().find("b.yaml:2"), std::string::npos) << all.error().message();
+  EXPECT_FALSE(Datasets::load(dir.path() + "/none").ok());
+}
+
+}  // namespace
+}  // namespace sujip
