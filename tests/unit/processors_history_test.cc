@@ -195,6 +195,12 @@ std::string show(const std::map<std::string, Outcome>& outcomes) {
   return out;
 }
 
+// How often each outcome came up: a property that never meets a case says nothing about it.
+std::map<Outcome, int>& seen() {
+  static std::map<Outcome, int> counts;
+  return counts;
+}
+
 // `seed` decides what is written, `play` how it is processed.
 void check_history(const Case& c, uint64_t seed, uint64_t play, std::map<std::string, std::string>* tables = nullptr) {
   SCOPED_TRACE(std::string(c.dataset) + (c.spread ? " spread" : "") + ", seed " + std::to_string(seed));
@@ -227,6 +233,7 @@ void check_history(const Case& c, uint64_t seed, uint64_t play, std::map<std::st
   std::map<std::string, Outcome> outcomes;
   for (const auto& [key, run] : fold_runs(pipeline.topics())) outcomes[key] = run.outcome;
   ASSERT_EQ(show(outcomes), show(oracle.outcomes()));
+  for (const auto& [key, outcome] : outcomes) ++seen()[outcome];
   int64_t dead = 0;
   for (const Log& log : pipeline.topics().all(std::string(topics::kDeadLetter)))
     dead += static_cast<int64_t>(log.size());
@@ -238,10 +245,14 @@ void check_history(const Case& c, uint64_t seed, uint64_t play, std::map<std::st
 }
 
 void check_all(const Case& c, uint64_t first, uint64_t count) {
+  seen().clear();
   for (uint64_t seed = first; seed < first + count; ++seed) {
     check_history(c, seed, seed);
     if (::testing::Test::HasFatalFailure()) return;
   }
+  for (const Outcome o : {Outcome::accepted, Outcome::held, Outcome::released, Outcome::rejected, Outcome::overtaken,
+                          Outcome::old, Outcome::incomplete, Outcome::partial, Outcome::same})
+    EXPECT_GT(seen()[o], 5) << name_of(o);
 }
 
 TEST(History, UndisturbedRunsOfADay) { check_all({"sale", false, false}, 1, 100); }

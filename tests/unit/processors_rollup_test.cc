@@ -1,0 +1,187 @@
+// Deltas: exact, combined, and read back as written. The totals themselves are checked against an
+// oracle in processors_history_test.cc.
+
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+
+#include "processors/rollup/delta.h"
+#include "tests/unit/support/sales.h"
+
+namespace sujip::testing {
+namespace {
+
+const Dataset& sale_dataset() { return *sales_datasets().find("sale"); }
+
+std::string encoded(const Sale& sale) {
+  RowBuilder builder(sale_dataset());
+  const Status s = sales_normalizers().identity(sale_dataset()).normalize(sale.json(), "", {}, builder);
+  EXPECT_TRUE(s.ok()) << s.error().message();
+  std::string out;
+  builder.encode(out);
+  return out;
+}
+
+void add(DeltaCollector& deltas, const Sale& sale, int sign) {
+  const std::string bytes = encoded(sale);
+  std::vector<FieldValue> row;
+  ASSERT_TRUE(decode_row(sale_dataset(), bytes, row));
+  deltas.add(row, sign);
+}
+
+Sale on(const char* day, int64_t quantity, const std::string& order = "1") {
+  Sale s;
+  s.day = Day::parse(day);
+  s.quantity = quantity;
+  s.order_no = order;
+  return s;
+}
+
+TEST(Zigzag128, AnyNumberIsReadBack) {
+  EXPECT_TRUE(rc::check([](int64_t high, uint64_t low) {
+    const Int128 n = (static_cast<Int128>(high / 2) << 64) | static_cast<Int128>(low);
+    for (const Int128 value : {n, -n, Int128{high}, Int128{0}}) {
+      std::string out;
+      append_zigzag128(out, value);
+      std::string_view in = out;
+      Int128 back = 0;
+      RC_ASSERT(read_zigzag128(in, back));
+      RC_ASSERT(back == value);
+      RC_ASSERT(in.empty() && !read_zigzag128(in, back));
+    }
+  }));
+}
+
+TEST(Deltas, AreReadBackAsWritten) {
+  const auto shapes = rollup_shapes(sale_dataset());
+  const RollupShape& shape = shapes.front();
+  EXPECT_TRUE(rc::check([&] {
+    std::map<int32_t, DayDelta> days;
+    for (int n = *rc::gen::inRange(0, 5); n > 0; --n) {
+      DayDelta& d = days[*rc::gen::inRange(-20000, 60000)];
+      d.rows = *rc::gen::arbitrary<int64_t>();
+      d.sums.resize(shape.sums.size());
+      for (Int128& s : d.sums) s = static_cast<Int128>(*rc::gen::arbitrary<int64_t>()) * 1000003;
+      d.distinct.resize(shape.distinct_count());
+      for (auto& values : d.distinct)
+        for (int v = *rc::gen::inRange(0, 4); v > 0; --v)
+          values[{*rc::gen::arbitrary<uint64_t>(), *rc::gen::arbitrary<uint64_t>()}] =
+              *rc::gen::inRange<int64_t>(1, 1000) * (v % 2 == 0 ? -1 : 1);
+    }
+    const std::string bytes = encode_deltas(days);
+    std::map<int32_t, DayDelta> back;
+    RC_ASSERT(decode_deltas(shape, bytes, back));
+    RC_ASSERT(back.size() == days.size());
+    for (const auto& [day, delta] : days) {
+      RC_ASSERT(back[day].rows == delta.rows);
+      RC_ASSERT(back[day].sums == delta.sums);
+      RC_ASSERT(back[day].distinct == delta.distinct);
+    }
+    RC_ASSERT(encode_deltas(back) == bytes);
+    for (size_t n = 0; n < bytes.size(); ++n) {
+      std::map<int32_t, DayDelta> ignored;
+      const std::string cut(bytes, 0, n);
+      RC_ASSERT(!decode_deltas(shape, cut, ignored));
+    }
+  }));
+}
+
+TEST(Deltas, WhatCameToNothingIsNotTold) {
+  DeltaCollector deltas(sale_dataset());
+  add(deltas, on("2011-01-05", 3), 1);
+  add(deltas, on("2011-01-05", 3), -1);
+  PendingOutputs out;
+  deltas.emit(out);
+  EXPECT_TRUE(out.items().empty());
+  EXPECT_TRUE(deltas.empty());
+}
+
+TEST(Deltas, OneRecordForASetOfDimensionsPerCommit) {
+  DeltaCollector deltas(sale_dataset());
+  add(deltas, on("2011-01-05", 3, "1"), 1);
+  add(deltas, on("2011-01-05", 4, "1"), 1);
+  add(deltas, on("2011-01-06", 5, "2"), 1);
+  PendingOutputs out;
+  deltas.emit(out);
+  ASSERT_EQ(out.items().size(), 4U);  // all, source, account, product
+  const auto shapes = rollup_shapes(sale_dataset());
+  for (const auto& item : out.items()) {
+    EXPECT_EQ(item.topic, "delta.rollup");
+    if (item.record.key != R"({"dataset":"sale","grain":"source","currency":"KRW","source":"shop"})") continue;
+    std::map<int32_t, DayDelta> days;
+    ASSERT_TRUE(decode_deltas(*find_shape(shapes, "source"), *item.record.value, days));
+    ASSERT_EQ(days.size(), 2U);
+    const DayDelta& fifth = days[Day::parse("2011-01-05")->since_epoch];
+    EXPECT_EQ(fifth.rows, 2);
+    EXPECT_TRUE(fifth.sums[0] == 7);
+    ASSERT_EQ(fifth.distinct[0].size(), 1U);  // one order, by two lines
+    EXPECT_EQ(fifth.distinct[0].begin()->second, 2);
+    return;
+  }
+  FAIL() << "no delta of the source";
+}
+
+TEST(Deltas, ARowWithoutADayCountsNowhere) {
+  const Dataset& listing = *sales_datasets().find("listing");
+  Sale s = on("2011-01-05", 3);
+  s.day.reset();
+  RowBuilder builder(listing);
+  ASSERT_TRUE(sales_normalizers().identity(listing).normalize(s.json(), "", {}, builder).ok());
+  std::string bytes;
+  builder.encode(bytes);
+  std::vector<FieldValue> row;
+  ASSERT_TRUE(decode_row(listing, bytes, row));
+  DeltaCollector deltas(listing);
+  deltas.add(row, 1);
+  EXPECT_TRUE(deltas.empty());
+}
+
+TEST(Deltas, ShapesSayWhatIsCounted) {
+  const auto shapes = rollup_shapes(sale_dataset());
+  EXPECT_TRUE(find_shape(shapes, "all")->accounts);
+  EXPECT_FALSE(find_shape(shapes, "account")->accounts);  // it is one by itself
+  EXPECT_EQ(find_shape(shapes, "nothing"), nullptr);
+}
+
+TEST(Rollup, WhatIsNoDeltaGoesToDeadLetter) {
+  TaskStore store(nullptr, "rollup", 1 << 20);
+  RollupTask task(0, sales_datasets(), store);
+  PendingOutputs out;
+  Stored bad;
+  for (const char* key : {"", "{}", R"({"dataset":"sale","grain":"none"})", R"({"dataset":"x","grain":"all"})",
+                          R"({"dataset":"sale","grain":"all","currency":"KRW"})"}) {
+    bad.key = key;
+    bad.value = "\x07";
+    task.process(as_record(bad, 0), out);
+    task.before_commit(out);
+  }
+  ASSERT_EQ(out.items().size(), 5U);
+  for (const auto& item : out.items()) EXPECT_EQ(item.topic, "dead.letter");
+}
+
+// A sum that does not fit 64 bits is still exact.
+TEST(Rollup, SumsBeyond64Bits) {
+  Pipeline pipeline(sales_datasets(), sales_normalizers());
+  RunWriter run(pipeline, sales_datasets(), "shop/a/sale/2011-01-05", RunId{1294200000000, 1});
+  run.begin();
+  for (int i = 0; i < 5; ++i) {
+    Sale s = on("2011-01-05", 1, std::to_string(i));
+    s.amount = INT64_MAX;
+    run.row(s.key_json(true), s.json());
+  }
+  run.end();
+  pipeline.settle();
+  pipeline.restart(false, true);
+  RunWriter next(pipeline, sales_datasets(), "shop/a/sale/2011-01-06", RunId{1294200000000, 2});
+  Sale s = on("2011-01-06", 1);
+  s.amount = INT64_MAX;
+  next.begin().row(s.key_json(true), s.json()).end();
+  pipeline.settle();
+  const auto rollups = fold_rollups(pipeline.topics(), sale_dataset());
+  const auto at = rollups.find(R"({"grain":"all","period":"month","period_start":"2011-01-01","currency":"KRW"})");
+  ASSERT_NE(at, rollups.end());
+  // 6 * 922337203685477.5807
+  EXPECT_NE(at->second.find(R"("amount":5534023222112865.4842)"), std::string::npos) << at->second;
+}
+
+}  // namespace
+}  // namespace sujip::testing
