@@ -15,6 +15,9 @@ import pytest
 
 from servers import ROOT, free_port
 
+TRANSIENT = (confluent_kafka.KafkaError.NOT_LEADER_FOR_PARTITION, confluent_kafka.KafkaError._TRANSPORT,
+             confluent_kafka.KafkaError._TIMED_OUT, confluent_kafka.KafkaError._ALL_BROKERS_DOWN,
+             confluent_kafka.KafkaError.LEADER_NOT_AVAILABLE)
 TIMELESS = "to_jsonb(t) - 'run' - 'updated_at' - 'rev' - 'snapshot_at'"
 BINARY = os.environ.get("SUJIP_BIN", "")
 
@@ -184,8 +187,17 @@ class World:
             "bootstrap.servers": self.servers.kafka_address, "group.id": "reader"})
         try:
             topic = self.prefix + name
-            return [consumer.get_watermark_offsets(confluent_kafka.TopicPartition(topic, p), 20)[1]
-                    for p in sorted(consumer.list_topics(topic, 20).topics[topic].partitions)]
+            partitions = sorted(consumer.list_topics(topic, 20).topics[topic].partitions)
+
+            def look():
+                try:
+                    return [consumer.get_watermark_offsets(confluent_kafka.TopicPartition(topic, p), 20)[1]
+                            for p in partitions]
+                except confluent_kafka.KafkaException as error:
+                    if error.args[0].code() not in TRANSIENT:
+                        raise
+                    return None  # a topic or a broker that is just starting
+            return wait_for(f"the ends of {topic}", look, 30)
         finally:
             consumer.close()
 
