@@ -88,8 +88,11 @@ class Servers:
         self.call(script, "start")
 
     def close(self):
-        for script in (KAFKA, POSTGRES):
-            subprocess.run([script, "wipe"], env=self.environment, check=False, timeout=150,
-                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        # Killed first: nobody needs what they hold, and an orderly stop takes its time.
+        ending = [subprocess.Popen(["sh", "-c", '"$0" kill; "$0" wipe', script], env=self.environment,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                  for script in (KAFKA, POSTGRES)]
+        for process in ending:
+            process.wait(150)
         os.close(self.writer)
         shutil.rmtree(self.folder, ignore_errors=True)
