@@ -1,6 +1,7 @@
 """The monitoring files against the real programs: promtool, amtool, and Prometheus itself.
 
-SUJIP_METRICS_URLS  "http://127.0.0.1:8480/metrics ..." of running roles; without it the live tests are skipped.
+SUJIP_METRICS_URLS  "http://127.0.0.1:8480/metrics ..." of running roles; without it the live tests start
+                    `sujip up` on the samples of the connectors.
 """
 
 import json
@@ -16,6 +17,9 @@ import urllib.request
 
 import pytest
 import yaml
+
+import servers as servers_module
+from world import wait_for
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MONITORING = ROOT / "monitoring"
@@ -219,11 +223,28 @@ def test_compose_and_configuration_name_the_same_ports():
 # --- live ------------------------------------------------------------------------------------------
 
 
-def urls():
+@pytest.fixture(scope="module")
+def urls(request):
+    """Addresses of the metrics of running roles that have something to tell."""
     found = os.environ.get("SUJIP_METRICS_URLS", "").split()
-    if not found:
-        pytest.skip("SUJIP_METRICS_URLS is not set: no running roles to look at")
-    return found
+    if found:
+        yield found
+        return
+    world = request.getfixturevalue("make_world")()
+    base = servers_module.free_port(4)
+    for source in ("online_retail", "danawa"):
+        world.run("source", "add", source)
+    world.up_once()
+    with world.running("up", SUJIP_METRICS=f"127.0.0.1:{base}"):
+        found = [f"http://127.0.0.1:{base + n}/metrics" for n in range(4)]
+
+        def served():
+            try:
+                return all(get(url) for url in found)
+            except OSError:
+                return False
+        wait_for("all roles to serve their metrics", served)
+        yield found
 
 
 def free_port():
@@ -237,10 +258,10 @@ def get(url):
         return answer.headers, answer.read().decode()
 
 
-def test_live_metrics_are_clean_and_catalogued():
+def test_live_metrics_are_clean_and_catalogued(urls):
     need("promtool")
     names = exported_names()
-    for url in urls():
+    for url in urls:
         headers, text = get(url)
         assert headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
         done = subprocess.run(["promtool", "check", "metrics"], input=text, text=True, capture_output=True)
@@ -251,9 +272,9 @@ def test_live_metrics_are_clean_and_catalogued():
                 assert "account=" not in line, line
 
 
-def test_every_expression_works_on_a_real_prometheus(tmp_path):
+def test_every_expression_works_on_a_real_prometheus(urls, tmp_path):
     need("prometheus")
-    hosts = [urllib.parse.urlsplit(u).netloc for u in urls()]
+    hosts = [urllib.parse.urlsplit(u).netloc for u in urls]
     shutil.copytree(MONITORING / "prometheus" / "rules", tmp_path / "rules")
     config = yaml.safe_load((MONITORING / "prometheus" / "prometheus-local.yml").read_text())
     config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
