@@ -41,7 +41,7 @@ struct Filter {
 };
 
 struct Place {
-  std::string topic;
+  std::string topic;  // as the catalogue names it, without the prefix of this installation
   int32_t partition = 0;
   int64_t offset = 0;
 };
@@ -85,14 +85,21 @@ void list(const Settings& settings, const Filter& filter) {
   fmt::print("{} dead letters{}\n", rows.size(), rows.size() == filter.limit ? " or more" : "");
 }
 
+// A record with the consumer that lent it: a consumer does not end while one of its messages lives.
+struct Original {
+  std::unique_ptr<kafka::Consumer> consumer;
+  kafka::MessagePtr message;  // null: not found
+};
+
 // The original record: the topic it came from still holds it for as long as it keeps anything.
-kafka::MessagePtr original(const Settings& settings, const Place& place) {
+Original original(const Settings& settings, const Place& place) {
   kafka::ConsumerConfig config;
   config.bootstrap = settings.kafka;
   config.client_id = "sujip-dead";
   config.partition_eof = true;
   auto consumer = value_or_leave(kafka::Consumer::create(config), kExitEnvironment);
-  if (auto done = consumer->assign({{{place.topic, place.partition}, place.offset}}); !done) {
+  const kafka::TopicPartition where{settings.prefix + place.topic, place.partition};
+  if (auto done = consumer->assign({{where, place.offset}}); !done) {
     leave(done.error(), kExitEnvironment);
   }
   std::vector<kafka::MessagePtr> polled;
@@ -102,25 +109,25 @@ kafka::MessagePtr original(const Settings& settings, const Place& place) {
     kafka::MessagePtr message = std::move(polled.front());
     polled.clear();
     if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR && message->offset == place.offset) {
-      return message;
+      return {std::move(consumer), std::move(message)};
     }
     break;
   }
-  return nullptr;
+  return {};
 }
 
 std::string name_of_place(const Place& place) {
   return fmt::format("{}[{}]@{}", place.topic, place.partition, place.offset);
 }
 
-kafka::MessagePtr original_or_leave(const Settings& settings, const Place& place) {
-  kafka::MessagePtr message = original(settings, place);
-  if (!message) {
+Original original_or_leave(const Settings& settings, const Place& place) {
+  Original found = original(settings, place);
+  if (!found.message) {
     leave({"the record is no longer in its topic", name_of_place(place),
            "its bytes are in the topic dead.letter for 90 days"},
           kExitIncomplete);
   }
-  return message;
+  return found;
 }
 
 std::vector<kafka::Header> headers_of(const rd_kafka_message_t& message) {
@@ -149,7 +156,8 @@ void show(const Settings& settings, const std::string& text) {
   for (int c = 0; c < rows.columns(); ++c) {
     if (!rows.is_null(0, c)) fmt::print("{}: {}\n", rows.name(c), rows.text(0, c));
   }
-  const kafka::MessagePtr message = original_or_leave(settings, place);
+  const Original found = original_or_leave(settings, place);
+  const kafka::MessagePtr& message = found.message;
   for (const kafka::Header& header : headers_of(*message)) {
     fmt::print("header {}: {}\n", header.name, header.value);
   }
@@ -158,12 +166,13 @@ void show(const Settings& settings, const std::string& text) {
 
 void retry_one(const Settings& settings, pg::Connection& connection, kafka::Producer& producer,
                const Place& place) {
-  const kafka::MessagePtr message = original_or_leave(settings, place);
+  const Original found = original_or_leave(settings, place);
+  const kafka::MessagePtr& message = found.message;
   const auto headers = headers_of(*message);
   std::optional<std::string_view> value;
   if (!kafka::is_tombstone(*message)) value = kafka::value_of(*message);
   // The same partition: the order of its scope and the owner of its state depend on it.
-  Status sent = producer.produce(producer.topic(place.topic), place.partition,
+  Status sent = producer.produce(producer.topic(settings.prefix + place.topic), place.partition,
                                  kafka::key_of(*message), value, headers);
   if (sent) sent = producer.flush(kReadMs);
   if (!sent) leave(sent.error(), kExitEnvironment);

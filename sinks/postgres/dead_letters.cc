@@ -41,8 +41,12 @@ std::string dataset_of(std::string_view topic) {
 
 }  // namespace
 
-DeadLetters::DeadLetters(std::string bootstrap, std::string topic)
-    : bootstrap_(std::move(bootstrap)), topic_(std::move(topic)) {}
+DeadLetters::DeadLetters(std::string bootstrap, std::string prefix)
+    : bootstrap_(std::move(bootstrap)), prefix_(std::move(prefix)) {}
+
+std::string DeadLetters::topic_of(const rd_kafka_message_t& message) const {
+  return std::string(rd_kafka_topic_name(message.rkt)).substr(prefix_.size());
+}
 
 std::string DeadLetters::place_of(const rd_kafka_message_t& message) {
   return std::string(rd_kafka_topic_name(message.rkt)) + "[" + std::to_string(message.partition) +
@@ -59,7 +63,7 @@ Status DeadLetters::keep(pg::Connection& connection, const Batch& batch,
   std::vector<uint32_t> which;
   for (const auto& [index, reason] : reasons(bad)) {
     const rd_kafka_message_t& message = batch.message(index);
-    const std::string topic = rd_kafka_topic_name(message.rkt);
+    const std::string topic = topic_of(message);
     const std::string partition = std::to_string(message.partition);
     const std::string offset = std::to_string(message.offset);
     const std::string dataset = dataset_of(topic);
@@ -85,11 +89,11 @@ Status DeadLetters::produce(const Batch& batch, const std::vector<BadRow>& bad, 
     config.linger_ms = 5;
     SUJIP_TRY(producer_, kafka::Producer::create(config));
   }
-  rd_kafka_topic_t* topic = producer_->topic(topic_);
+  rd_kafka_topic_t* topic = producer_->topic(prefix_ + std::string(topics::kDeadLetter));
   for (const auto& [index, reason] : reasons(bad)) {
     const rd_kafka_message_t& message = batch.message(index);
     DeadLetter letter;
-    letter.topic = rd_kafka_topic_name(message.rkt);
+    letter.topic = topic_of(message);
     letter.partition = message.partition;
     letter.offset = message.offset;
     letter.dataset = dataset_of(letter.topic);

@@ -16,8 +16,9 @@ namespace sujip::sink {
 
 class DeadLetters {
  public:
-  // The producer is made at the first need.
-  DeadLetters(std::string bootstrap, std::string topic);
+  // prefix: of the topics of this installation; letters name topics without it, as those of the
+  // processors do. The producer is made at the first need.
+  DeadLetters(std::string bootstrap, std::string prefix);
 
   Status keep(pg::Connection& connection, const Batch& batch, const std::vector<BadRow>& bad);
 
@@ -25,10 +26,11 @@ class DeadLetters {
   static std::string place_of(const rd_kafka_message_t& message);
 
  private:
+  std::string topic_of(const rd_kafka_message_t& message) const;
   Status produce(const Batch& batch, const std::vector<BadRow>& bad, TimeMs now);
 
   std::string bootstrap_;
-  std::string topic_;
+  std::string prefix_;
   std::mutex mutex_;  // writers share the producer
   std::unique_ptr<kafka::Producer> producer_;
 };

@@ -65,7 +65,7 @@ Sink::Sink(const Settings& settings, const Datasets& datasets, SinkOptions optio
       owner_(owner_name(settings)),
       progress_(topics::group_of(settings.prefix, "sink"), owner_),
       members_(progress_.sink(), owner_),
-      dead_(settings.kafka, settings.prefix + std::string(topics::kDeadLetter)),
+      dead_(settings.kafka, settings.prefix),
       loads_(settings.prefix) {}
 
 Sink::~Sink() = default;

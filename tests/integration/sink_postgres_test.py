@@ -371,8 +371,8 @@ def test_rows_that_cannot_be_stored(world):
     world.start()
     world.wait_until_caught_up()
     products.check(world)
-    letters = world.query("select partition, \"offset\", reason, stage from sujip.dead_letter where topic = %s",
-                          products.topic)
+    letters = world.query("select partition, \"offset\", reason, stage from sujip.dead_letter"
+                          " where topic = 'change.product'")
     assert len(letters) == len(bad) + 4, letters
     assert all(reason and stage == "sink" for _, _, reason, stage in letters)
     assert world.run("dead", "list").count("change.product") == len(letters)
