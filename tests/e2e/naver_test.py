@@ -183,7 +183,7 @@ def test_a_wrong_secret_is_said_clearly(make_world, vendor):
     assert not done.json["complete"] and "secret" in done.text
     message, hint, kind = world.query(
         "select message, hint, error_class from sujip.run_log where state = 'failed'")[0]
-    assert kind == "unauthorised" and "secret" in message
+    assert kind == "unauthorised" and message and "secret" in hint, (kind, message, hint)
     assert world.value("select count(*) from sujip.ad_performance") == 0
     for where, content in everything_said(world):
         assert WRONG.encode() not in content, where
