@@ -25,7 +25,10 @@ Result<Totals> Totals::read(pg::Connection& connection) {
       " where verdict in ('accepted', 'partial', 'released', 'same')"));
   SUJIP_TRY(const auto other, connection.exec(
       "select (select count(*) from sujip.change_log where verdict = 'held'),"
-      " (select count(*) from sujip.change_log where verdict = 'incomplete'),"
+      // A run that a newer one of its scope made good, say after a kill, is no loss.
+      " (select count(*) from sujip.change_log c where verdict = 'incomplete' and not exists"
+      "   (select 1 from sujip.change_log n where n.scope = c.scope and n.run > c.run"
+      "    and n.verdict in ('accepted', 'released', 'partial', 'same'))),"
       " (select count(*) from sujip.dead_letter where retried_at is null),"
       " (select count(*) from sujip.run_log where stage = 'collect' and state in ('refused', 'failed'))"));
   Totals t;

@@ -19,7 +19,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr uint8_t kMetaSpace = 0xff;
-constexpr std::string_view kIdentityKey = "\0sujip-store";
+// Sorts before every task; the length is given because it begins with a NUL.
+constexpr std::string_view kIdentityKey{"\0sujip-store", 12};
 constexpr int kFormat = 1;
 
 void append_big_endian(std::string& out, uint64_t value) {
