@@ -85,7 +85,7 @@ class World:
 
     def run(self, *arguments, code=0, timeout=300, **environment):
         """Runs a command to its end. `code` None: any exit code will do."""
-        done = Done(arguments, subprocess.run([BINARY, *map(str, arguments)], text=True,
+        done = Done(arguments, subprocess.run([BINARY, *map(str, arguments)], text=True, errors="replace",
                                               capture_output=True, timeout=timeout,
                                               env=self.environment | environment))
         assert code is None or done.code == code, \
