@@ -89,17 +89,19 @@ def checkout(folder, ports, clean_environment):
     assert made.left_behind() == []
 
 
-def test_once_passes_output_and_exit_code_and_leaves_only_data(checkout):
+def test_once_passes_output_and_exit_code_and_leaves_servers_and_data(checkout):
     done = checkout.run("--once")
     assert done.returncode == 0, done.err
     assert json.loads(done.out.splitlines()[-1]) == {"complete": True}
     calls = checkout.calls()
     assert sorted(calls[:2]) == ["db migrate", "topics apply"]
-    assert calls[2:-1] == [
-        "source add online_retail", "source add danawa",
-        f"source add naver_searchad --url http://127.0.0.1:{checkout.port + 4}"]
+    assert calls[2:4] == ["source add online_retail", "source add danawa"]
+    assert calls[4].startswith(
+        f"source add naver_searchad --url http://127.0.0.1:{checkout.port + 4} --set customer=")
+    assert len(calls) == 6
     assert calls[-1] == "up --once"
-    assert checkout.left_behind() == []
+    # Broker and database stay up for whoever wants to look; nothing else does.
+    assert all("kafka" in line or "postgres" in line for line in checkout.left_behind())
     assert checkout.run("--once", "--no-guard", ONCE_EXIT="3").returncode == 3
     assert checkout.calls()[-1] == "up --once --no-guard"
 
@@ -146,6 +148,7 @@ def test_run_after_everything_was_killed(checkout):
                    env=checkout.environment | {"PG_DATA": str(store / "postgres")})
     done = checkout.run("--once")
     assert done.returncode == 0, done.err
+    assert checkout.run("--stop").returncode == 0
     assert checkout.left_behind() == []
 
 
