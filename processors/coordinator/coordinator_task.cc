@@ -13,9 +13,7 @@ namespace {
 
 constexpr uint8_t kRunSpace = 1;
 
-// Runs of one scope lie together; the run itself is the key.
-uint64_t prefix_of(std::string_view subject) { return scope_hash(subject); }
-
+// Runs of one scope lie together (prefix: scope_hash); the run itself is the key.
 KeyHash key_of(const RunId& run) {
   return {static_cast<uint64_t>(run.snapshot_ms) ^ (1ULL << 63), static_cast<uint64_t>(run.seq)};
 }
@@ -56,7 +54,7 @@ void CoordinatorTask::process(const Record& record, Outputs& outputs) {
     outputs.dead_letter(record, "", "", "", tally.ok() ? "not a scope" : tally.error().message());
     return;
   }
-  TaskStore::Block& block = store_.block(kRunSpace, prefix_of(tally->subject));
+  TaskStore::Block& block = store_.block(kRunSpace, scope_hash(tally->subject));
   ScopeRun run;
   if (const std::string* saved = store_.find(block, key_of(tally->run))) {
     if (auto decoded = decode_scope_run(*saved); decoded.ok()) run = *std::move(decoded);
@@ -165,7 +163,7 @@ Status CoordinatorTask::restore(std::string_view, std::string_view,
                                 std::optional<std::string_view> value) {
   if (!value) return {};
   SUJIP_TRY(const ScopeRun run, decode_scope_run(*value));
-  TaskStore::Block& block = store_.block(kRunSpace, prefix_of(run.scope.subject()));
+  TaskStore::Block& block = store_.block(kRunSpace, scope_hash(run.scope.subject()));
   store_.put(block, key_of(run.run), std::string(*value));
   return {};
 }

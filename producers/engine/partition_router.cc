@@ -5,6 +5,15 @@
 namespace sujip::engine {
 namespace {
 
+// Puts the slice's value of `field` where the option says; nothing to do without option or value.
+Got<Done> inject_partition(const std::optional<RequestOption>& option, const std::string& field,
+                           const Session& session, const Slice& slice, RequestParts& parts) {
+  if (!option) return Done{};
+  const Value* value = slice.partition.object().find(field);
+  return value == nullptr ? Got<Done>(Done{})
+                          : option->inject(session, slice, python_text(*value), parts);
+}
+
 class ListRouter : public PartitionRouter {
  public:
   std::string field;
@@ -22,10 +31,7 @@ class ListRouter : public PartitionRouter {
   }
   Got<Done> apply(const Session& session, const Slice& slice,
                   RequestParts& parts) const override {
-    if (!option) return Done{};
-    const Value* value = slice.partition.object().find(field);
-    return value == nullptr ? Got<Done>(Done{})
-                            : option->inject(session, slice, python_text(*value), parts);
+    return inject_partition(option, field, session, slice, parts);
   }
 };
 
@@ -67,10 +73,7 @@ class SubstreamRouter : public PartitionRouter {
   }
   Got<Done> apply(const Session& session, const Slice& slice,
                   RequestParts& parts) const override {
-    if (!option) return Done{};
-    const Value* value = slice.partition.object().find(field);
-    return value == nullptr ? Got<Done>(Done{})
-                            : option->inject(session, slice, python_text(*value), parts);
+    return inject_partition(option, field, session, slice, parts);
   }
 };
 
