@@ -14,6 +14,8 @@ if(SUJIP_SANITIZE)
   target_link_options(sujip_flags INTERFACE -fsanitize=${SUJIP_SANITIZE})
   # GCC: "-fsanitize may cause false positives" of this warning; the other builds keep it.
   target_compile_options(sujip_flags INTERFACE -Wno-maybe-uninitialized)
+  # g++ 12 drops stores at -O1 with -fsanitize=thread when it follows memory across functions.
+  target_compile_options(sujip_flags INTERFACE -fno-ipa-modref)
   if(SUJIP_SANITIZE MATCHES address)
     # UBSan without its pointer checks, which ASan covers and which double the time to compile.
     set(undefined_behaviour bool,bounds,builtin,enum,float-cast-overflow,integer-divide-by-zero,return,shift,signed-integer-overflow,unreachable,vla-bound)
