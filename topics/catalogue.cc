@@ -1,5 +1,7 @@
 #include "topics/catalogue.h"
 
+#include <set>
+
 namespace sujip::topics {
 namespace {
 
@@ -34,7 +36,10 @@ std::vector<kafka::TopicSpec> catalogue(const Datasets& datasets, const std::str
   const auto add = [&](std::string_view name, const Settings& settings) {
     out.push_back({prefix + std::string(name), kPartitions, settings});
   };
-  for (const std::string& raw : raw_topics()) add(raw, kTruth);
+  std::set<std::string> raw;  // a declaration may name a raw topic of its own
+  for (std::string& topic : raw_topics()) raw.insert(std::move(topic));
+  for (const Dataset& d : datasets.all()) raw.insert(d.raw_topic);
+  for (const std::string& topic : raw) add(topic, kTruth);
   for (const Dataset& d : datasets.all()) {
     add(d.change_topic(), kCompacted);
     add(d.scope_topic(), kCompacted);

@@ -1,0 +1,263 @@
+#!/usr/bin/env python3
+"""Raw rows to changes and day/week/month totals, beside Kafka Streams and Flink on the same broker.
+
+The input is that of the peers' `workload` (3 deliveries of each row: new, restated, the same again);
+its expected.json is the oracle. Each program gets the same raw topic; our side writes its own topics
+and formats, and is compared with the oracle here, the peers by their own harness.
+
+    tests/bench/run streams [--events 3000000] [--rounds 1] [--lanes 1] [--only-sujip] [--full]
+
+Needs kcat and the peers' folder (SUJIP_PEERS) for the generator; java and mvn for the peers themselves.
+"""
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "support"))
+from bench import (Broker, Progress, Sujip, cpu_seconds, finish, peak_rss_mb, peers_folder, random_name,
+                   read_topic, say)
+
+METRICS = ("impressions", "clicks", "cost", "conversions", "conversion_value")
+LEVELS = {"all": (), "medium": ("medium",), "campaign": ("medium", "account", "campaign")}
+RAW, CHANGES, ROLLUP = "bench.report.raw", "bench.change.ad_report", "bench.rollup.ad_report"
+
+
+def workload(events, folder):
+    """The generated input, made once."""
+    peers = peers_folder("workload")
+    if not peers:
+        raise SystemExit("the generator is not there: set SUJIP_PEERS to the peers' folder")
+    data = pathlib.Path(folder) / f"events-{events}"
+    if not (data / "expected.json").exists():
+        say(f"generating {events} events")
+        data.mkdir(parents=True, exist_ok=True)
+        subprocess.run([sys.executable, peers / "generate.py", "--events", str(events), "--seed",
+                        "20260307", "--out", data], check=True, stdout=subprocess.DEVNULL)
+    return data
+
+
+def load(broker, data):
+    say("loading the raw topic")
+    broker.tool("org.apache.kafka.tools.TopicCommand", "--bootstrap-server", broker.address, "--create",
+                "--topic", RAW, "--partitions", "6")
+    with open(data / "events.jsonl", "rb") as events:
+        subprocess.run(["kcat", "-P", "-b", broker.address, "-t", RAW, "-K", "\t", "-z", "lz4", "-X",
+                        "linger.ms=20", "-X", "batch.num.messages=5000", "-X", "enable.idempotence=true",
+                        "-X", "queue.buffering.max.kbytes=262144", "-l", data / "events.jsonl"],
+                       stdin=events, check=True)
+
+
+def verify(broker, expected, full):
+    """What differs from the oracle, in words; [] when nothing does."""
+    sys.path.insert(0, str(peers_folder("workload")))
+    from generate import AUDIT, fnv
+    wrong = []
+    last = {}
+    records = 0
+    for line in read_topic(broker.address, ROLLUP, "%k\t%s"):
+        key, value = line.split(b"\t", 1)
+        last[key] = value
+        records += 1
+    got, fingerprint = {}, 0
+    campaign = {kind: {"groups": 0, **dict.fromkeys(METRICS, 0)} for kind in ("day", "week", "month")}
+    for value in last.values():
+        row = json.loads(value)
+        if row["period"] == "year":
+            continue
+        sums = [row[m] for m in METRICS]
+        key = "|".join([row["grain"], row["period"], row["period_start"],
+                        *(row[d] for d in LEVELS[row["grain"]])])
+        if row["grain"] == "campaign":
+            entry = campaign[row["period"]]
+            entry["groups"] += 1
+            for m, v in zip(METRICS, sums):
+                entry[m] += v
+            fingerprint = (fingerprint + fnv(key + "".join("|%d" % v for v in sums))) % (1 << 64)
+        else:
+            got[key] = dict(zip(METRICS, sums))
+    if got != expected["rollup"]:
+        wrong.append("totals of all and medium differ")
+    if campaign != expected["campaign"] or "%016x" % fingerprint != expected["campaign_fingerprint"]:
+        wrong.append("totals of campaigns differ")
+    counts = {"created": 0, "updated": 0}
+    rows = {}
+    for line in read_topic(broker.address, CHANGES, "%k\t%s"):
+        key, value = line.split(b"\t", 1)
+        if not full:
+            op = "created" if b',"op":"c"' in value else "updated" if b',"op":"u"' in value else None
+            counts[op] = counts.get(op, 0) + 1
+            continue
+        change = json.loads(value)
+        content = [None if change[side] is None else
+                   hash(tuple((k, v) for k, v in sorted(change[side].items()) if k not in AUDIT))
+                   for side in ("before", "after")]
+        counts["created" if change["op"] == "c" else "updated"] += 1
+        if rows.get(key) != content[0] or content[0] == content[1]:
+            wrong.append(f"before is not the previous row: {key.decode()}")
+        rows[key] = content[1]
+    if counts != expected["changes"]:
+        wrong.append(f"changes: expected {expected['changes']}, found {counts}")
+    return wrong[:10], records
+
+
+def run_sujip(broker, args, expected):
+    say("sujip")
+    # Groups keep their offsets: a run has a home of its own and topics made anew.
+    for topic in broker.topics():
+        if topic.startswith("bench.") and not topic.startswith("bench.report."):
+            broker.tool("org.apache.kafka.tools.TopicCommand", "--bootstrap-server", broker.address,
+                        "--delete", "--topic", topic)
+    for group in ("entity", "rollup", "scope"):
+        broker.tool("org.apache.kafka.tools.consumer.group.ConsumerGroupCommand", "--bootstrap-server",
+                    broker.address, "--delete", "--group", f"bench.sujip-{group}")
+    sujip = Sujip(broker, args.program, [HERE / "streams/ad_report.yaml"])
+    sujip.call("topics", "apply")
+    progress = Progress(broker, {"bench.sujip-entity": RAW, "bench.sujip-rollup": "bench.delta.rollup"})
+    broker_before = cpu_seconds(broker.pid)
+    began = time.monotonic()
+    command = ["process", "--lanes", str(args.lanes), "--commit-interval", str(args.commit_interval)]
+    if args.cache_mb:
+        command += ["--cache-mb", str(args.cache_mb)]
+    process = sujip.start(*command)
+    first = None
+    told = began
+    while True:
+        committed, end = progress.read("bench.sujip-entity")
+        now = time.monotonic()
+        if first is None and committed > 0:
+            first = now
+        if now - told > 5:
+            told = now
+            say(f"  {committed:,} of {end:,}, {peak_rss_mb(process.pid)} MB")
+        if committed >= end:
+            added, deltas = progress.read("bench.sujip-rollup")
+            if added >= deltas:
+                break
+        if process.poll() is not None:
+            raise SystemExit(f"sujip ended: {sujip.log.read_text()[-2000:]}")
+        time.sleep(0.03)
+    wall = time.monotonic() - began
+    figures = {"wall_s": round(wall, 2), "events_per_s": round(args.events / wall),
+               "events_per_s_after_first": round(args.events / (time.monotonic() - first)),
+               "app_cpu_s": cpu_seconds(process.pid),
+               "broker_cpu_s": round(cpu_seconds(broker.pid) - broker_before, 2),
+               "rss_mb": peak_rss_mb(process.pid)}
+    if args.hold:
+        say(f"holding pid {process.pid}, broker {broker.address}")
+        input()
+    sujip.stop(process)
+    figures["cpu_per_million"] = round(figures["app_cpu_s"] / args.events * 1e6, 2)
+    if args.no_verify:
+        wrong, records = [], 0
+    else:
+        wrong, records = verify(broker, expected, args.full)
+    figures |= {"exact": not wrong, "wrong": wrong, "rollup_records": records}
+    say(f"  {figures}")
+    sujip.forget()
+    return figures
+
+
+def run_copy(broker, args):
+    """The floor: the same records from topic to topic in transactions, nothing else done."""
+    say("copy floor")
+    program = pathlib.Path(args.program).parent / "tests/copy_topic"
+    if not program.exists():
+        return None
+    broker.tool("org.apache.kafka.tools.TopicCommand", "--bootstrap-server", broker.address, "--delete",
+                "--topic", "copy.of.raw")
+    broker.tool("org.apache.kafka.tools.TopicCommand", "--bootstrap-server", broker.address, "--create",
+                "--topic", "copy.of.raw", "--partitions", "6")
+    done = subprocess.run([program, broker.address, RAW, "copy.of.raw", "copy-" + random_name()],
+                          capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    figures = json.loads(done.stdout.splitlines()[-1])
+    say(f"  {figures}")
+    return figures
+
+
+def run_peer(broker, args, data, name):
+    peer = peers_folder(name)
+    if not peer:
+        return None
+    say(name)
+    environment = os.environ | {"BOOTSTRAP": broker.address, "TMPDIR": str(broker.folder),
+                                "STATE_DIR": str(broker.folder / f"{name}-state")}
+    if name == "kstreams":
+        environment |= {"TOPOLOGY": "tuned", "THREADS": "2", "COMMIT_MS": "1000", "CACHE_MB": "128",
+                        "CLIENTS": "tuned", "ROCKS": "tuned", "JVM": "-Xms1g -Xmx1g -XX:+UseG1GC",
+                        "GROUP_INSTANCE_ID": "a"}
+    # The peers build in their own folder: a copy, so that theirs stays as it is.
+    work = pathlib.Path(args.work) / "peers"
+    work.mkdir(parents=True, exist_ok=True)
+    for part in (name, "workload"):
+        if not (work / part).exists():
+            subprocess.run(["cp", "-r", peers_folder(part), work / part], check=True)
+    done = subprocess.run([work / name / "run.sh", "--data", data, "--broker-pid", str(broker.pid)],
+                          env=environment, capture_output=True, text=True)
+    if done.returncode:
+        say(f"  {name} failed: {done.stderr[-500:]}")
+        return None
+    figures = json.loads(done.stdout.splitlines()[-1])
+    figures["cpu_per_million"] = round(figures["app_cpu_s"] / args.events * 1e6, 2)
+    say(f"  {figures}")
+    return figures
+
+
+def best(runs, key, largest=False):
+    values = [r[key] for r in runs if r]
+    return (max if largest else min)(values) if values else None
+
+
+def ratio(a, b):
+    return round(a / b, 2) if a is not None and b else None
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--events", type=int, default=3_000_000)
+    p.add_argument("--rounds", type=int, default=1)
+    p.add_argument("--lanes", type=int, default=1)
+    p.add_argument("--cache-mb", type=int, default=0)
+    p.add_argument("--commit-interval", type=int, default=100)
+    p.add_argument("--only-sujip", action="store_true")
+    p.add_argument("--full", action="store_true", help="check every change against the one before it")
+    p.add_argument("--no-verify", action="store_true", help="for profiling")
+    p.add_argument("--hold", action="store_true", help="wait for a line on stdin before our side ends")
+    p.add_argument("--program", default=str(HERE.parents[1] / "build/release/sujip"))
+    p.add_argument("--work", default="/var/tmp/sujip-bench", help="generated input and built peers")
+    args = p.parse_args()
+    data = workload(args.events, args.work)
+    expected = json.load(open(data / "expected.json", encoding="utf-8"))
+    broker = Broker()
+    ours, copies, streams, flinks = [], [], [], []
+    try:
+        load(broker, data)
+        for _ in range(args.rounds):
+            copies.append(run_copy(broker, args))
+            ours.append(run_sujip(broker, args, expected))
+            if not args.only_sujip:
+                streams.append(run_peer(broker, args, data, "kstreams"))
+                flinks.append(run_peer(broker, args, data, "flink"))
+    finally:
+        broker.close()
+    cpu, rate = best(ours, "cpu_per_million"), best(ours, "events_per_s", True)
+    finish({
+        "bench": "streams", "events": args.events, "exact": all(r["exact"] for r in ours),
+        "events_per_s": rate, "cpu_per_million": cpu, "broker_cpu_s": best(ours, "broker_cpu_s"),
+        "rss_mb": max(r["rss_mb"] for r in ours),
+        "cpu_ratio": ratio(best(streams, "cpu_per_million"), cpu),
+        "wall_ratio": ratio(rate, best(streams, "events_per_s", True)),
+        "flink_cpu_ratio": ratio(best(flinks, "cpu_per_million"), cpu),
+        "flink_wall_ratio": ratio(rate, best(flinks, "events_per_s", True)),
+        "flink_memory_ratio": ratio(max(r["rss_mb"] for r in ours), best(flinks, "app_peak_rss_mb")),
+        "copy_ratio": ratio(cpu, best(copies, "cpu_per_million"))})
+
+
+if __name__ == "__main__":
+    main()
