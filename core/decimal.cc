@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 namespace sujip {
 namespace {
@@ -109,26 +110,48 @@ Decimal Decimal::rounded(int target) const {
   return Decimal{divide_half_away(units, power_of_ten(scale - target)), target};
 }
 
-void append_decimal(std::string& out, Int128 units, int scale) {
-  std::array<char, 64> buffer;
-  size_t at = buffer.size();
+namespace {
+
+// Digits of `rest` backwards from `end`, at least behind + 1 of them, a point before the last `behind`.
+template <class Unsigned>
+char* digits_before(char* end, Unsigned rest, int behind) {
+  int written = 0;
+  while (rest != 0 || written <= behind) {
+    if (written == behind && behind > 0) *--end = '.';
+    *--end = static_cast<char>('0' + static_cast<int>(rest % 10));
+    rest /= 10;
+    ++written;
+  }
+  return end;
+}
+
+}  // namespace
+
+char* write_decimal(char* to, Int128 units, int scale) {
+  std::array<char, kDecimalRoom> buffer;
+  char* const end = buffer.data() + buffer.size();
   const bool negative = units < 0;
   unsigned __int128 rest = negative ? -static_cast<unsigned __int128>(units)
                                     : static_cast<unsigned __int128>(units);
   int behind = scale;
-  while (behind > 0 && rest % 10 == 0) {
-    rest /= 10;
-    --behind;
+  char* at = nullptr;
+  // Nearly every number fits, and a division of 128 bits costs as much as ten of 64.
+  if (rest <= UINT64_MAX) {
+    auto small = static_cast<uint64_t>(rest);
+    for (; behind > 0 && small % 10 == 0; --behind) small /= 10;
+    at = digits_before(end, small, behind);
+  } else {
+    for (; behind > 0 && rest % 10 == 0; --behind) rest /= 10;
+    at = digits_before(end, rest, behind);
   }
-  int written = 0;
-  while (rest != 0 || written <= behind) {
-    if (written == behind && behind > 0) buffer[--at] = '.';
-    buffer[--at] = static_cast<char>('0' + static_cast<int>(rest % 10));
-    rest /= 10;
-    ++written;
-  }
-  if (negative) buffer[--at] = '-';
-  out.append(buffer.data() + at, buffer.size() - at);
+  if (negative) *--at = '-';
+  std::memcpy(to, at, static_cast<size_t>(end - at));
+  return to + (end - at);
+}
+
+void append_decimal(std::string& out, Int128 units, int scale) {
+  char text[kDecimalRoom];
+  out.append(text, static_cast<size_t>(write_decimal(text, units, scale) - text));
 }
 
 void Decimal::append_to(std::string& out) const { append_decimal(out, units, scale); }

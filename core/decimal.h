@@ -53,5 +53,8 @@ Decimal divide(const Decimal& a, const Decimal& b, int scale);
 
 // Appends units * 10^-scale in plain notation without trailing zeros.
 void append_decimal(std::string& out, Int128 units, int scale);
+// The same into memory of at least kDecimalRoom bytes; returns the end.
+inline constexpr size_t kDecimalRoom = 48;
+char* write_decimal(char* to, Int128 units, int scale);
 
 }  // namespace sujip

@@ -12,7 +12,8 @@ namespace sujip {
 class Normalizer {
  public:
   virtual ~Normalizer() = default;
-  // Fills `row` (cleared before). An error's `what` is the reason shown with the dead letter.
+  // Fills `row` (cleared before). An error's `what` is the reason shown with the dead letter. Texts of
+  // the row may lie in `value` or in memory of this thread's next normalize(): use or copy them before.
   virtual Status normalize(std::string_view value, std::string_view key, const Scope& scope,
                            RowBuilder& row) const = 0;
 };

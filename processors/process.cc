@@ -44,7 +44,9 @@ Status run_process(const Settings& settings, const ProcessOptions& options) {
   SUJIP_TRY(const std::string cluster, admin->cluster_id());
   const std::string dir =
       fmt::format("{}/state/{}process-{}", settings.home, settings.prefix, settings.instance);
-  SUJIP_TRY(const auto store, Store::open(dir, cluster + " " + settings.prefix, 32u << 20));
+  const auto cache = static_cast<size_t>(options.cache_mb) << 20;
+  SUJIP_TRY(const auto store, Store::open(dir, cluster + " " + settings.prefix, cache / 4));
+  const auto memory = std::make_shared<MemoryBudget>(cache - cache / 4);
 
   const std::vector<Stage> stages = build_topology(datasets, *normalizers, options.lanes);
   std::stop_source failed;
@@ -61,8 +63,7 @@ Status run_process(const Settings& settings, const ProcessOptions& options) {
       lane.instance = fmt::format("{}-{}", settings.instance, i);
       lane.inputs = stage.inputs;
       lane.commit_interval_ms = options.commit_interval_ms;
-      // Partitions are few per lane and rarely all hot; the limit is per task.
-      lane.task_memory_bytes = static_cast<size_t>(options.cache_mb << 20) / 18;
+      lane.memory = memory;
       threads.emplace_back([&, lane, make = stage.make] {
         pthread_setname_np(pthread_self(), fmt::format("{}-{}", lane.group, lane.instance).c_str());
         Lane runner(lane, *store, make);

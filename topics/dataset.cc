@@ -9,6 +9,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "core/json_text.h"
+
 namespace sujip {
 namespace {
 
@@ -78,6 +80,12 @@ class Loader {
     load_guard();
     load_measures();
     load_rollups();
+    for (size_t i = 0; i < out_.fields.size(); ++i) {
+      Field& f = out_.fields[i];
+      append_json_string(f.json_name, f.name);
+      f.json_name += ':';
+      (f.is_volatile ? out_.volatile_fields : out_.canonical_fields).push_back(static_cast<int>(i));
+    }
     return std::move(out_);
   }
 

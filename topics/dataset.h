@@ -24,6 +24,7 @@ struct Field {
   bool minor = false;      // a change in it alone is counted apart
   std::string unit;
   std::string ko, en;      // comments
+  std::string json_name;   // `"name":`, made by the loader
 };
 
 struct Measure {
@@ -65,6 +66,8 @@ struct Dataset {
   std::vector<RollupSet> rollups;
   Guard guard;
   std::string ko, en;
+  // The two parts of a binary row (topics/row.h), as field indexes; made by the loader.
+  std::vector<int> canonical_fields, volatile_fields;
 
   int field_index(std::string_view field) const;  // -1 when there is none
   // All dimensions of all rollups, each once, in order of the fields.

@@ -1,9 +1,9 @@
 #include "topics/row.h"
 
-#include <fmt/format.h>
 #include <xxhash.h>
 
-#include <iterator>
+#include <algorithm>
+#include <cstring>
 
 #include "core/calendar.h"
 #include "core/decimal.h"
@@ -14,51 +14,60 @@ namespace {
 
 bool is_text(FieldType type) { return type == FieldType::string || type == FieldType::json; }
 
-// Encodes the fields with the given volatility: bitmap, then values.
-template <class ValueAt>
-void encode_part(const Dataset& dataset, bool is_volatile, ValueAt value_at, std::string& out) {
-  const size_t bitmap_at = out.size();
-  size_t count = 0;
-  for (const Field& f : dataset.fields) count += f.is_volatile == is_volatile ? 1 : 0;
-  out.append((count + 7) / 8, '\0');
-  size_t bit = 0;
-  for (size_t i = 0; i < dataset.fields.size(); ++i) {
-    const Field& f = dataset.fields[i];
-    if (f.is_volatile != is_volatile) continue;
-    const FieldValue v = value_at(static_cast<int>(i));
-    if (v.present) {
-      out[bitmap_at + bit / 8] =
-          static_cast<char>(static_cast<unsigned char>(out[bitmap_at + bit / 8]) | (1U << (bit % 8)));
-      if (is_text(f.type)) {
-        append_varint(out, v.text.size());
-        out += v.text;
-      } else if (f.type == FieldType::boolean) {
-        out += static_cast<char>(v.number != 0 ? 1 : 0);
-      } else {
-        append_varint(out, zigzag(v.number));
-      }
-    }
-    ++bit;
+constexpr size_t kVarintRoom = 10;
+
+char* write_varint(char* to, uint64_t value) {
+  while (value >= 0x80) {
+    *to++ = static_cast<char>(value | 0x80);
+    value >>= 7;
   }
+  *to++ = static_cast<char>(value);
+  return to;
 }
 
-bool decode_part(const Dataset& dataset, bool is_volatile, std::string_view part,
-                 std::vector<FieldValue>& out) {
-  size_t count = 0;
-  for (const Field& f : dataset.fields) count += f.is_volatile == is_volatile ? 1 : 0;
-  const size_t bitmap_size = (count + 7) / 8;
+char* write_bytes(char* to, std::string_view bytes) {
+  if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
+  return to + bytes.size();
+}
+
+// Bitmap of the present fields, then their values. `to` must have room for all of it.
+char* write_part(char* to, const Dataset& dataset, const std::vector<int>& fields,
+                 const std::vector<FieldValue>& values) {
+  char* const bitmap = to;
+  const size_t bitmap_size = (fields.size() + 7) / 8;
+  std::memset(bitmap, 0, bitmap_size);
+  to += bitmap_size;
+  for (size_t bit = 0; bit < fields.size(); ++bit) {
+    const auto i = static_cast<size_t>(fields[bit]);
+    const FieldValue& v = values[i];
+    if (!v.present) continue;
+    bitmap[bit / 8] = static_cast<char>(static_cast<unsigned char>(bitmap[bit / 8]) | (1U << (bit % 8)));
+    const FieldType type = dataset.fields[i].type;
+    if (is_text(type)) {
+      to = write_varint(to, v.text.size());
+      to = write_bytes(to, v.text);
+    } else if (type == FieldType::boolean) {
+      *to++ = static_cast<char>(v.number != 0 ? 1 : 0);
+    } else {
+      to = write_varint(to, zigzag(v.number));
+    }
+  }
+  return to;
+}
+
+bool read_part(const Dataset& dataset, const std::vector<int>& fields, std::string_view part,
+               std::vector<FieldValue>& out) {
+  const size_t bitmap_size = (fields.size() + 7) / 8;
   if (part.size() < bitmap_size) return false;
   const std::string_view bitmap = part.substr(0, bitmap_size);
   part.remove_prefix(bitmap_size);
-  size_t bit = 0;
-  for (size_t i = 0; i < dataset.fields.size(); ++i) {
-    const Field& f = dataset.fields[i];
-    if (f.is_volatile != is_volatile) continue;
+  for (size_t bit = 0; bit < fields.size(); ++bit) {
+    const auto i = static_cast<size_t>(fields[bit]);
     FieldValue& v = out[i];
     v.present = (static_cast<unsigned char>(bitmap[bit / 8]) >> (bit % 8) & 1U) != 0;
-    ++bit;
     if (!v.present) continue;
-    if (f.type == FieldType::boolean) {
+    const FieldType type = dataset.fields[i].type;
+    if (type == FieldType::boolean) {
       if (part.empty()) return false;
       v.number = part[0];
       part.remove_prefix(1);
@@ -66,7 +75,7 @@ bool decode_part(const Dataset& dataset, bool is_volatile, std::string_view part
     }
     uint64_t raw = 0;
     if (!read_varint(part, raw)) return false;
-    if (is_text(f.type)) {
+    if (is_text(type)) {
       if (raw > part.size()) return false;
       v.text = part.substr(0, raw);
       part.remove_prefix(raw);
@@ -89,11 +98,62 @@ bool has_value(const Field& field, const FieldValue& v) {
 }  // namespace
 
 void append_varint(std::string& out, uint64_t value) {
-  while (value >= 0x80) {
-    out += static_cast<char>(value | 0x80);
-    value >>= 7;
+  char bytes[kVarintRoom];
+  out.append(bytes, static_cast<size_t>(write_varint(bytes, value) - bytes));
+}
+
+RowBuilder::RowBuilder(const Dataset& dataset) : dataset_(&dataset), values_(dataset.fields.size()) {}
+
+void RowBuilder::clear() {
+  for (FieldValue& v : values_) v = FieldValue{};
+  if (blocks_.size() > 1) blocks_.erase(blocks_.begin(), blocks_.end() - 1);
+  used_ = 0;
+}
+
+void RowBuilder::set_null(int field) { values_[static_cast<size_t>(field)] = FieldValue{}; }
+
+void RowBuilder::set_number(int field, int64_t value) {
+  values_[static_cast<size_t>(field)] = {true, value, {}};
+}
+
+void RowBuilder::set_text(int field, std::string_view value) {
+  if (used_ + value.size() > block_size_) {
+    block_size_ = std::max<size_t>({4096, 2 * block_size_, value.size()});
+    blocks_.push_back(std::make_unique<char[]>(block_size_));
+    used_ = 0;
   }
-  out += static_cast<char>(value);
+  char* const at = blocks_.empty() ? nullptr : blocks_.back().get() + used_;
+  if (!value.empty()) std::memcpy(at, value.data(), value.size());
+  used_ += value.size();
+  set_text_view(field, {at, value.size()});
+}
+
+void RowBuilder::set_text_view(int field, std::string_view value) {
+  values_[static_cast<size_t>(field)] = {true, 0, value};
+}
+
+int RowBuilder::first_missing() const {
+  for (size_t i = 0; i < values_.size(); ++i)
+    if (dataset_->fields[i].required && !values_[i].present) return static_cast<int>(i);
+  return -1;
+}
+
+void RowBuilder::encode(std::string& out) const { encode_row(*dataset_, values_, out); }
+
+// Room for the worst case is made once, so that nothing is checked byte by byte.
+void encode_row(const Dataset& dataset, const std::vector<FieldValue>& values, std::string& out) {
+  size_t room = kVarintRoom + 2 * (values.size() / 8 + 1);
+  for (const FieldValue& v : values) room += kVarintRoom + v.text.size();
+  const size_t start = out.size();
+  out.resize(start + room);
+  char* const base = out.data() + start;
+  char* const body = base + kVarintRoom;  // its length stands before it, and is known only afterwards
+  const auto size =
+      static_cast<size_t>(write_part(body, dataset, dataset.canonical_fields, values) - body);
+  char* at = write_varint(base, size);
+  std::memmove(at, body, size);
+  at = write_part(at + size, dataset, dataset.volatile_fields, values);
+  out.resize(static_cast<size_t>(at - out.data()));
 }
 
 bool read_varint(std::string_view& in, uint64_t& value) {
@@ -107,45 +167,6 @@ bool read_varint(std::string_view& in, uint64_t& value) {
   return false;
 }
 
-RowBuilder::RowBuilder(const Dataset& dataset) : dataset_(&dataset), slots_(dataset.fields.size()) {}
-
-void RowBuilder::clear() {
-  for (Slot& s : slots_) s = Slot{};
-  texts_.clear();
-}
-
-void RowBuilder::set_null(int field) { slots_[static_cast<size_t>(field)] = Slot{}; }
-
-void RowBuilder::set_number(int field, int64_t value) {
-  slots_[static_cast<size_t>(field)] = {true, value, 0, 0};
-}
-
-void RowBuilder::set_text(int field, std::string_view value) {
-  slots_[static_cast<size_t>(field)] = {true, 0, texts_.size(), value.size()};
-  texts_ += value;
-}
-
-FieldValue RowBuilder::value(int field) const {
-  const Slot& s = slots_[static_cast<size_t>(field)];
-  return {s.present, s.number, std::string_view(texts_).substr(s.at, s.size)};
-}
-
-int RowBuilder::first_missing() const {
-  for (size_t i = 0; i < slots_.size(); ++i)
-    if (dataset_->fields[i].required && !slots_[i].present) return static_cast<int>(i);
-  return -1;
-}
-
-void RowBuilder::encode(std::string& out) const {
-  thread_local std::string canonical;
-  canonical.clear();
-  const auto value_at = [this](int i) { return value(i); };
-  encode_part(*dataset_, false, value_at, canonical);
-  append_varint(out, canonical.size());
-  out += canonical;
-  encode_part(*dataset_, true, value_at, out);
-}
-
 std::string_view canonical_part(std::string_view row) {
   uint64_t size = 0;
   if (!read_varint(row, size) || size > row.size()) return {};
@@ -156,8 +177,8 @@ bool decode_row(const Dataset& dataset, std::string_view row, std::vector<FieldV
   out.assign(dataset.fields.size(), FieldValue{});
   uint64_t size = 0;
   if (!read_varint(row, size) || size > row.size()) return false;
-  return decode_part(dataset, false, row.substr(0, size), out) &&
-         decode_part(dataset, true, row.substr(size), out);
+  return read_part(dataset, dataset.canonical_fields, row.substr(0, size), out) &&
+         read_part(dataset, dataset.volatile_fields, row.substr(size), out);
 }
 
 bool differs_only_in_minor(const Dataset& dataset, const std::vector<FieldValue>& a,
@@ -218,9 +239,7 @@ void append_row_json(std::string& out, const Dataset& dataset, const std::vector
   out += '{';
   for (size_t i = 0; i < dataset.fields.size(); ++i) {
     if (i > 0) out += ',';
-    out += '"';
-    out += dataset.fields[i].name;
-    out += "\":";
+    out += dataset.fields[i].json_name;
     append_value_json(out, dataset.fields[i], row[i]);
   }
   out += '}';
@@ -233,9 +252,7 @@ void append_key_json(std::string& out, const Dataset& dataset, const std::vector
     const auto n = static_cast<size_t>(i);
     if (!first) out += ',';
     first = false;
-    out += '"';
-    out += dataset.fields[n].name;
-    out += "\":";
+    out += dataset.fields[n].json_name;
     append_value_json(out, dataset.fields[n], row[n]);
   }
   out += '}';
@@ -244,19 +261,22 @@ void append_key_json(std::string& out, const Dataset& dataset, const std::vector
 KeyHash combined_hash(const Dataset& dataset, const std::vector<int>& fields,
                       const std::vector<FieldValue>& row) {
   thread_local std::string bytes;
-  bytes.clear();
+  size_t room = 0;
+  for (const int i : fields) room += 1 + kVarintRoom + row[static_cast<size_t>(i)].text.size();
+  if (bytes.size() < room) bytes.resize(2 * room);
+  char* at = bytes.data();
   for (const int i : fields) {
     const auto n = static_cast<size_t>(i);
     const FieldValue& v = row[n];
-    bytes += v.present ? '\1' : '\0';
+    *at++ = v.present ? '\1' : '\0';
     if (is_text(dataset.fields[n].type)) {
-      append_varint(bytes, v.text.size());
-      bytes += v.text;
+      at = write_varint(at, v.text.size());
+      at = write_bytes(at, v.text);
     } else {
-      append_varint(bytes, zigzag(v.number));
+      at = write_varint(at, zigzag(v.number));
     }
   }
-  const XXH128_hash_t h = XXH3_128bits(bytes.data(), bytes.size());
+  const XXH128_hash_t h = XXH3_128bits(bytes.data(), static_cast<size_t>(at - bytes.data()));
   return {h.high64, h.low64};
 }
 
@@ -265,5 +285,13 @@ KeyHash key_hash(const Dataset& dataset, const std::vector<FieldValue>& row) {
 }
 
 uint64_t scope_hash(std::string_view subject) { return XXH3_64bits(subject.data(), subject.size()); }
+
+Scope row_scope(const Dataset& dataset, const std::vector<FieldValue>& row) {
+  const auto text = [&](size_t i) {
+    const auto n = static_cast<size_t>(dataset.scope[i]);
+    return value_text(dataset.fields[n], row[n]);
+  };
+  return {text(0), text(1), dataset.name, dataset.scope.size() > 2 ? text(2) : ""};
+}
 
 }  // namespace sujip

@@ -11,12 +11,14 @@
 // boolean: one byte; string, json: varint length + bytes.
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "topics/dataset.h"
+#include "topics/scope.h"
 
 namespace sujip {
 
@@ -26,18 +28,24 @@ struct FieldValue {
   bool present = false;
   int64_t number = 0;
   std::string_view text;
+  friend bool operator==(const FieldValue&, const FieldValue&) = default;
 };
 
-// Collects the values of one row, then encodes them. Texts are copied. Reusable: clear().
+// Collects the values of one row. Reusable: clear().
 class RowBuilder {
  public:
   explicit RowBuilder(const Dataset& dataset);
+  RowBuilder(const RowBuilder&) = delete;
   void clear();
   void set_null(int field);
   void set_number(int field, int64_t value);
-  void set_text(int field, std::string_view value);
-  bool is_set(int field) const { return slots_[static_cast<size_t>(field)].present; }
-  FieldValue value(int field) const;
+  void set_text(int field, std::string_view value);  // copied
+  // Not copied: the text must live as long as the values are used.
+  void set_text_view(int field, std::string_view value);
+  bool is_set(int field) const { return values_[static_cast<size_t>(field)].present; }
+  FieldValue value(int field) const { return values_[static_cast<size_t>(field)]; }
+  // One value per field; valid until the next change of the builder.
+  const std::vector<FieldValue>& values() const { return values_; }
   const Dataset& dataset() const { return *dataset_; }
   // Index of the first required field without a value, or -1.
   int first_missing() const;
@@ -45,16 +53,16 @@ class RowBuilder {
   void encode(std::string& out) const;
 
  private:
-  struct Slot {
-    bool present = false;
-    int64_t number = 0;
-    size_t at = 0;
-    size_t size = 0;
-  };
   const Dataset* dataset_;
-  std::vector<Slot> slots_;
-  std::string texts_;
+  std::vector<FieldValue> values_;
+  // Copied texts: blocks that never move while the row is being built.
+  std::vector<std::unique_ptr<char[]>> blocks_;
+  size_t block_size_ = 0;  // of the last block
+  size_t used_ = 0;        // in the last block
 };
+
+// Appends the binary row of the values, one per field.
+void encode_row(const Dataset& dataset, const std::vector<FieldValue>& values, std::string& out);
 
 // Decodes all fields; `out` has one value per field, texts point into `row`. False when damaged.
 bool decode_row(const Dataset& dataset, std::string_view row, std::vector<FieldValue>& out);
@@ -88,6 +96,9 @@ KeyHash key_hash(const Dataset& dataset, const std::vector<FieldValue>& row);
 KeyHash combined_hash(const Dataset& dataset, const std::vector<int>& fields,
                       const std::vector<FieldValue>& row);
 uint64_t scope_hash(std::string_view subject);
+
+// The scope a row belongs to: its scope fields as text.
+Scope row_scope(const Dataset& dataset, const std::vector<FieldValue>& row);
 
 void append_varint(std::string& out, uint64_t value);
 bool read_varint(std::string_view& in, uint64_t& value);

@@ -54,9 +54,9 @@ void CoordinatorTask::process(const Record& record, Outputs& outputs) {
     outputs.dead_letter(record, "", "", "", tally.ok() ? "not a scope" : tally.error().message());
     return;
   }
-  TaskStore::Block& block = store_.block(kRunSpace, scope_hash(tally->subject));
+  Block& block = store_.block(kRunSpace, scope_hash(tally->subject));
   ScopeRun run;
-  if (const std::string* saved = store_.find(block, key_of(tally->run))) {
+  if (const auto saved = block.find(key_of(tally->run))) {
     if (auto decoded = decode_scope_run(*saved); decoded.ok()) run = *std::move(decoded);
   }
   const bool known = !run.tallies.empty();
@@ -163,8 +163,8 @@ Status CoordinatorTask::restore(std::string_view, std::string_view,
                                 std::optional<std::string_view> value) {
   if (!value) return {};
   SUJIP_TRY(const ScopeRun run, decode_scope_run(*value));
-  TaskStore::Block& block = store_.block(kRunSpace, scope_hash(run.scope.subject()));
-  store_.put(block, key_of(run.run), std::string(*value));
+  Block& block = store_.block(kRunSpace, scope_hash(run.scope.subject()));
+  store_.put(block, key_of(run.run), *value);
   return {};
 }
 

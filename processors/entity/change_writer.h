@@ -7,6 +7,7 @@
 
 #include "processors/task.h"
 #include "topics/dataset.h"
+#include "topics/messages.h"
 #include "topics/row.h"
 
 namespace sujip {
@@ -24,9 +25,14 @@ class ChangeWriter {
   const Dataset* dataset_ = nullptr;
   std::string topic_;
   int32_t partition_ = 0;
+  std::string subject_, run_;  // of the tail
+  TimeMs ts_ms_ = 0;
   std::string tail_;  // ,"ts_ms":..,"source":{.. up to "rev":
   std::string key_;
   std::string value_;
 };
+
+// Adds to sujip_changes_total.
+void count_changes(const std::string& source, const Counts& counts);
 
 }  // namespace sujip

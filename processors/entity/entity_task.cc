@@ -1,44 +1,13 @@
 #include "processors/entity/entity_task.h"
 
 #include <fmt/format.h>
-#include <simdjson.h>
 
 #include <algorithm>
-#include <stdexcept>
 
-#include "core/json_text.h"
 #include "core/metrics.h"
 #include "topics/catalogue.h"
 
 namespace sujip {
-namespace {
-
-constexpr uint8_t kRowSpace = 1;
-constexpr uint8_t kScopeSpace = 2;
-
-void count_changes(const std::string& source, const Counts& c) {
-  const auto add = [&](const char* kind, int64_t n) {
-    if (n > 0)
-      metrics::counter("changes_total", {{"medium", source}, {"kind", kind}})
-          .Increment(static_cast<double>(n));
-  };
-  add("created", c.created);
-  add("updated", c.updated);
-  add("minor", c.minor);
-  add("deleted", c.deleted);
-  add("unchanged", c.same);
-}
-
-// The scope a plain row belongs to: its scope fields as text.
-Scope scope_of(const Dataset& dataset, const std::vector<FieldValue>& row) {
-  const auto text = [&](size_t i) {
-    const auto n = static_cast<size_t>(dataset.scope[i]);
-    return value_text(dataset.fields[n], row[n]);
-  };
-  return {text(0), text(1), dataset.name, dataset.scope.size() > 2 ? text(2) : ""};
-}
-
-}  // namespace
 
 EntityTask::EntityTask(Options options, const Datasets& datasets, const Normalizers& normalizers,
                        TaskStore& store, InputLog& log)
@@ -46,13 +15,18 @@ EntityTask::EntityTask(Options options, const Datasets& datasets, const Normaliz
       datasets_(datasets),
       normalizers_(normalizers),
       store_(store),
-      log_(log),
-      parser_(std::make_unique<simdjson::ondemand::parser>()) {
+      log_(log) {
   for (const Dataset& d : datasets_.all())
     if (d.raw_topic == options_.raw_topic) {
       builders_[d.name] = std::make_unique<RowBuilder>(d);
       deltas_[d.name] = std::make_unique<DeltaCollector>(d);
     }
+  if (const Dataset* d = datasets_.plain_of(options_.raw_topic); d != nullptr) {
+    plain_.dataset = d;
+    plain_.identity = &normalizers_.identity(*d);
+    plain_.builder = builders_[d->name].get();
+    plain_.deltas = deltas_[d->name].get();
+  }
 }
 
 EntityTask::~EntityTask() = default;
@@ -132,8 +106,9 @@ EntityTask::ActiveScope* EntityTask::activate(std::string_view subject, std::str
   scope->prefix = scope_hash(subject);
   scope->dataset = dataset;
   scope->normalizer = normalizer;
-  TaskStore::Block& block = store_.block(kScopeSpace, scope->prefix);
-  if (const std::string* saved = store_.find(block, {})) {
+  scope->builder = builders_.find(dataset->name)->second.get();
+  Block& block = store_.block(kScopeSpace, scope->prefix);
+  if (const auto saved = block.find({})) {
     if (auto state = ScopeState::decode(*saved); state.ok()) scope->state = *std::move(state);
   }
   scope->emitted = scope->state;
@@ -148,51 +123,6 @@ EntityTask::ActiveScope* EntityTask::activate(std::string_view subject, std::str
   last_ = scope.get();
   active_.emplace(scope->subject, std::move(scope));
   return last_;
-}
-
-void EntityTask::plain(const Record& record, Outputs& outputs) {
-  const Dataset* dataset = datasets_.plain_of(options_.raw_topic);
-  if (dataset == nullptr || !record.value) {
-    outputs.dead_letter(record, dataset != nullptr ? dataset->name : "", "", "",
-                        dataset == nullptr ? "records without ce_ headers are not taken in this topic"
-                                           : "a tombstone says nothing in a raw topic");
-    return;
-  }
-  RowBuilder& builder = *builders_.find(dataset->name)->second;
-  builder.clear();
-  if (const Status s = normalizers_.identity(*dataset).normalize(*record.value, record.key, {}, builder);
-      !s.ok()) {
-    outputs.dead_letter(record, dataset->name, "", "", s.error().message());
-    return;
-  }
-  row_bytes_.clear();
-  builder.encode(row_bytes_);
-  thread_local std::vector<FieldValue> after;
-  thread_local std::vector<FieldValue> before;
-  decode_row(*dataset, row_bytes_, after);
-  const Scope scope = scope_of(*dataset, after);
-  const std::string subject = scope.subject();
-  TaskStore::Block& block = store_.block(kRowSpace, scope_hash(subject));
-  const KeyHash key = key_hash(*dataset, after);
-  const std::string* old = store_.find(block, key);
-  Counts counts;
-  if (old != nullptr && canonical_part(*old) == canonical_part(row_bytes_)) {
-    counts.same = 1;
-    count_changes(scope.source, counts);
-    return;
-  }
-  bool minor = false;
-  if (old != nullptr) {
-    decode_row(*dataset, *old, before);
-    minor = differs_only_in_minor(*dataset, before, after);
-    deltas(*dataset).add(before, -1);
-  }
-  deltas(*dataset).add(after, 1);
-  writer_.start(*dataset, scope, subject, "", record.timestamp, options_.partition);
-  writer_.write(old != nullptr ? &before : nullptr, &after, minor, record.offset + 1, outputs);
-  (old == nullptr ? counts.created : minor ? counts.minor : counts.updated) = 1;
-  store_.put(block, key, row_bytes_);
-  count_changes(scope.source, counts);
 }
 
 void EntityTask::begin(ActiveScope& scope, const Record& record, Outputs& outputs) {
@@ -254,9 +184,7 @@ void EntityTask::row(ActiveScope& scope, const RunId& id, const Record& record, 
 }
 
 Status EntityTask::read_row(const ActiveScope& scope, const Record& record) {
-  RowBuilder& builder = *builders_.find(scope.dataset->name)->second;
-  builder.clear();
-  return scope.normalizer->normalize(*record.value, record.key, scope.scope, builder);
+  return scope.normalizer->normalize(*record.value, record.key, scope.scope, *scope.builder);
 }
 
 Status EntityTask::take_row(const ActiveScope& scope, Run& run, const Record& record) {
@@ -265,11 +193,9 @@ Status EntityTask::take_row(const ActiveScope& scope, Run& run, const Record& re
     ++run.rejected;
     return s;
   }
-  const RowBuilder& builder = *builders_.find(scope.dataset->name)->second;
   row_bytes_.clear();
-  builder.encode(row_bytes_);
-  decode_row(*scope.dataset, row_bytes_, row_values_);
-  run.rows.add(key_hash(*scope.dataset, row_values_), row_bytes_);
+  scope.builder->encode(row_bytes_);
+  run.rows.add(key_hash(*scope.dataset, scope.builder->values()), row_bytes_);
   return {};
 }
 
@@ -355,194 +281,17 @@ void EntityTask::verdict(ActiveScope& scope, const Record& record, Outputs& outp
   }
 }
 
-// ---- deciding ---------------------------------------------------------------------------------
-
-void EntityTask::advance(ActiveScope& scope, int64_t now, Outputs& outputs) {
-  while (!scope.runs.empty()) {
-    Run& run = scope.runs.front();
-    if (run.waiting) return;
-    if (!run.in_memory) read_again(scope, run, now);
-    if (!run.end && !run.same) return;
-    if (!decide(scope, run, now, outputs)) return;
-    scope.runs.pop_front();
-  }
-}
-
-SnapshotDiff EntityTask::compare(ActiveScope& scope, Run& run) {
-  const int64_t duplicates = run.rows.sort_last_wins();
-  SnapshotDiff diff =
-      compare_snapshot(*scope.dataset, run.rows, store_.block(kRowSpace, scope.prefix));
-  diff.counts.rows = run.received;
-  diff.counts.duplicates = duplicates;
-  diff.counts.rejected = run.rejected;
-  return diff;
-}
-
-// False: the run waits, what is behind it must wait, too.
-bool EntityTask::decide(ActiveScope& scope, Run& run, int64_t now, Outputs& outputs) {
-  if (run.same) {
-    Counts counts;
-    counts.rows = counts.same = counts.before = scope.state.rows;  // this partition's share
-    if (scope.state.accepted.empty() || scope.state.hash != run.same->hash) {
-      tell(scope, run, Outcome::incomplete, {}, "says 'as before', but of a run that is not the accepted one",
-           outputs);
-      return true;
-    }
-    run.end = End{run.id(), scope.state.rows, run.same->rows, run.same->hash};
-    accept_state(scope, run, outputs);
-    tell(scope, run, Outcome::same, counts, "", outputs);
-    count_changes(scope.scope.source, counts);
-    return true;
-  }
-  if (run.received != run.end->rows) {
-    Counts counts;
-    counts.rows = run.received;
-    tell(scope, run, Outcome::incomplete, counts,
-         fmt::format("{} rows came, {} were sent", run.received, run.end->rows), outputs);
-    return true;
-  }
-  const SnapshotDiff diff = compare(scope, run);
-  if (run.begin.partitions > 1) {
-    run.waiting = true;
-    tell(scope, run, Outcome::pending, diff.counts, "", outputs);
-    return false;
-  }
-  const RunDecision decision = decide_run(diff.counts, run.begin.guard, run.begin.accept_empty);
-  if (decision.outcome == Outcome::held) {
-    hold(scope, run, outputs);
-  } else if (decision.outcome != Outcome::incomplete) {
-    apply(scope, run, diff, decision.outcome == Outcome::accepted, now, outputs);
-    accept_state(scope, run, outputs);
-  }
-  Counts told = diff.counts;
-  if (decision.outcome == Outcome::partial) told.deleted = 0;
-  tell(scope, run, decision.outcome, told, decision.reason, outputs);
-  return true;
-}
-
-void EntityTask::apply(ActiveScope& scope, Run& run, const SnapshotDiff& diff, bool with_deletes,
-                       int64_t now, Outputs& outputs) {
-  TaskStore::Block& block = store_.block(kRowSpace, scope.prefix);
-  const Dataset& dataset = *scope.dataset;
-  DeltaCollector& delta = deltas(dataset);
-  writer_.start(dataset, scope.scope, scope.subject, run.id().str(), run.id().snapshot_ms,
-                options_.partition);
-  std::vector<FieldValue> before;
-  std::vector<FieldValue> after;
-  std::string old;
-  Counts applied;
-  for (const SnapshotChange& change : diff.changes) {
-    if (change.kind == ChangeKind::deleted && !with_deletes) continue;
-    if (change.kind != ChangeKind::created) {
-      old = *store_.find(block, change.key);
-      decode_row(dataset, old, before);
-      delta.add(before, -1);
-    }
-    if (change.after != nullptr) {
-      const std::string_view bytes = run.rows.row(*change.after);
-      decode_row(dataset, bytes, after);
-      delta.add(after, 1);
-      store_.put(block, change.key, std::string(bytes));
-    } else {
-      store_.erase(block, change.key);
-    }
-    writer_.write(change.kind == ChangeKind::created ? nullptr : &before,
-                  change.after == nullptr ? nullptr : &after, change.kind == ChangeKind::minor, now + 1,
-                  outputs);
-    switch (change.kind) {
-      case ChangeKind::created: ++applied.created; break;
-      case ChangeKind::updated: ++applied.updated; break;
-      case ChangeKind::minor: ++applied.minor; break;
-      case ChangeKind::deleted: ++applied.deleted; break;
-    }
-  }
-  applied.same = diff.counts.same;
-  count_changes(scope.scope.source, applied);
-}
-
-void EntityTask::accept_state(ActiveScope& scope, const Run& run, Outputs& outputs) {
-  if (scope.state.held && scope.state.held->run < run.id()) {
-    Run held;
-    held.begin.run = scope.state.held->run;
-    held.begin.partitions = scope.state.held->partitions;
-    tell(scope, held, Outcome::overtaken, {}, "run " + run.id().str() + " was accepted", outputs);
-    scope.state.held.reset();
-  }
-  scope.state.accepted = run.id();
-  scope.state.rows = run.end ? run.end->rows : run.received;
-  // Rows are missing from a partial run: nothing is ever "the same" as it.
-  scope.state.hash = run.end && run.rejected == 0 ? run.end->hash : "";
-}
-
-void EntityTask::hold(ActiveScope& scope, const Run& run, Outputs& outputs) {
-  metrics::counter("sweeps_refused_total", {{"medium", scope.scope.source}}).Increment();
-  if (scope.state.held) {
-    Run held;
-    held.begin.run = scope.state.held->run;
-    held.begin.partitions = scope.state.held->partitions;
-    tell(scope, held, Outcome::overtaken, {}, "run " + run.id().str() + " is held instead", outputs);
-  }
-  scope.state.held =
-      HeldRun{run.id(), run.begin_offset, run.end_offset, run.begin.partitions};
-}
-
-void EntityTask::read_again(ActiveScope& scope, Run& run, int64_t last) {
-  const RunId id = run.id();
-  run.rows.clear();
-  run.received = run.rejected = 0;
-  run.end.reset();
-  run.in_memory = true;
-  const Status status = log_.read(run.begin_offset, last, [&](const Record& record) {
-    if (!record.meta || record.meta->subject != scope.subject || !record.value) return;
-    const auto of = RunId::parse(record.meta->run);
-    if (!of || *of != id) return;
-    switch (record.meta->kind) {
-      case RecordKind::begin:
-        if (auto begin = decode_begin(*record.value); begin.ok()) run.begin = *std::move(begin);
-        break;
-      case RecordKind::end:
-        if (auto end = decode_end(*record.value); end.ok()) run.end = *std::move(end);
-        run.end_offset = record.offset;
-        break;
-      case RecordKind::same:
-        if (auto same = decode_same(*record.value); same.ok()) run.same = *std::move(same);
-        break;
-      case RecordKind::row: (void)take_row(scope, run, record); break;  // told when it first came
-      case RecordKind::verdict: break;
-    }
-  });
-  // Deciding on half of the rows would be wrong; the lane starts over when the log can be read.
-  if (!status.ok()) throw std::runtime_error(status.error().message());
-}
-
-// ---- telling ----------------------------------------------------------------------------------
-
-void EntityTask::tell(const ActiveScope& scope, const Run& run, Outcome outcome, const Counts& counts,
-                      std::string reason, Outputs& outputs, std::string by) {
-  Tally tally;
-  tally.subject = scope.subject;
-  tally.run = run.id();
-  tally.topic = options_.raw_topic;
-  tally.partition = options_.partition;
-  tally.partitions = run.begin.partitions;
-  tally.outcome = outcome;
-  tally.counts = counts;
-  tally.guard = run.begin.guard;
-  tally.accept_empty = run.begin.accept_empty;
-  tally.reason = std::move(reason);
-  tally.by = std::move(by);
-  outputs.emit(topics::kScopeTally, Outputs::kByKey, scope.subject, encode(tally));
-}
-
-// ---- commit and restore -----------------------------------------------------------------------
-
 void EntityTask::save(ActiveScope& scope) {
-  TaskStore::Block& block = store_.block(kScopeSpace, scope.prefix);
+  Block& block = store_.block(kScopeSpace, scope.prefix);
   store_.put(block, {}, scope.state.encode(scope.subject));
 }
 
 void EntityTask::before_commit(Outputs& outputs) {
   for (auto& [name, delta] : deltas_) delta->emit(outputs);
+  for (auto& [source, counts] : plain_counts_) {
+    count_changes(source, counts);
+    counts = {};
+  }
   for (auto at = active_.begin(); at != active_.end();) {
     ActiveScope& scope = *at->second;
     scope.state.pending.clear();
@@ -574,75 +323,6 @@ void EntityTask::limit_memory() {
       run.rows.clear();
       run.in_memory = false;
     }
-}
-
-Status EntityTask::restore(std::string_view topic, std::string_view key,
-                           std::optional<std::string_view> value) {
-  const bool is_scope = topic.starts_with("scope.");
-  const Dataset* dataset = datasets_.find(topic.substr(topic.find('.') + 1));
-  if (dataset == nullptr) return Error{"no such dataset", std::string(topic), ""};
-  if (is_scope) {
-    TaskStore::Block& block = store_.block(kScopeSpace, scope_hash(key));
-    if (value)
-      store_.put(block, {}, std::string(*value));
-    else
-      store_.erase(block, {});
-    return {};
-  }
-  return value ? restore_row(*dataset, *value) : restore_tombstone(*dataset, key);
-}
-
-// The delete before it may be compacted away while an older checkpoint still has the row.
-Status EntityTask::restore_tombstone(const Dataset& dataset, std::string_view key) {
-  RowBuilder& builder = *builders_.find(dataset.name)->second;
-  if (Status s = normalizers_.identity(dataset).normalize(key, {}, {}, builder);
-      !s.ok() && std::any_of(dataset.key.begin(), dataset.key.end(),
-                             [&](int field) { return !builder.is_set(field); }))
-    return s;
-  row_bytes_.clear();
-  builder.encode(row_bytes_);
-  decode_row(dataset, row_bytes_, row_values_);
-  TaskStore::Block& block =
-      store_.block(kRowSpace, scope_hash(scope_of(dataset, row_values_).subject()));
-  store_.erase(block, key_hash(dataset, row_values_));
-  return {};
-}
-
-Status EntityTask::restore_row(const Dataset& dataset, std::string_view change) {
-  // The fields are asked for in the order in which ChangeWriter writes them.
-  const simdjson::padded_string padded(change);
-  simdjson::ondemand::document document;
-  simdjson::ondemand::object object;
-  std::string_view before;
-  std::string_view after;
-  std::string_view op;
-  std::string_view subject;
-  const auto raw_object = [&](const char* name, std::string_view& out) {
-    simdjson::ondemand::value v;
-    if (object[name].get(v)) return false;
-    if (bool null = false; !v.is_null().get(null) && null) return true;
-    simdjson::ondemand::object o;
-    return !v.get_object().get(o) && !o.raw_json().get(out);
-  };
-  simdjson::ondemand::object source;
-  if (parser_->iterate(padded).get(document) || document.get_object().get(object) ||
-      !raw_object("before", before) || !raw_object("after", after) ||
-      object["op"].get_string().get(op) || object["source"].get_object().get(source) ||
-      source["scope"].get_string().get(subject))
-    return Error{"not a change event", dataset.change_topic(), ""};
-  RowBuilder& builder = *builders_.find(dataset.name)->second;
-  builder.clear();
-  SUJIP_CHECK_OK(
-      normalizers_.identity(dataset).normalize(op == "d" ? before : after, {}, {}, builder));
-  row_bytes_.clear();
-  builder.encode(row_bytes_);
-  decode_row(dataset, row_bytes_, row_values_);
-  TaskStore::Block& block = store_.block(kRowSpace, scope_hash(subject));
-  if (op == "d")
-    store_.erase(block, key_hash(dataset, row_values_));
-  else
-    store_.put(block, key_hash(dataset, row_values_), row_bytes_);
-  return {};
 }
 
 }  // namespace sujip

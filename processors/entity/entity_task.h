@@ -8,8 +8,6 @@
 //
 // State: change.<dataset> (rows) and scope.<dataset> (what ScopeState says), same partition number.
 
-#include <simdjson.h>
-
 #include <deque>
 #include <map>
 #include <memory>
@@ -46,6 +44,10 @@ class EntityTask : public Task {
                  std::optional<std::string_view> value) override;
 
  private:
+  // Spaces of the store: rows of a scope under their keys, and its ScopeState under no key.
+  static constexpr uint8_t kRowSpace = 1;
+  static constexpr uint8_t kScopeSpace = 2;
+
   struct Run {
     Begin begin;
     int64_t begin_offset = 0;
@@ -65,14 +67,30 @@ class EntityTask : public Task {
     uint64_t prefix = 0;
     const Dataset* dataset = nullptr;
     const Normalizer* normalizer = nullptr;
+    RowBuilder* builder = nullptr;
     ScopeState state;
     ScopeState emitted;  // as last told to scope.<dataset>
     std::deque<Run> runs;
     Run* find(const RunId& run);
   };
 
+  // Records without headers, and the scope of the last of them.
+  struct Plain {
+    const Dataset* dataset = nullptr;  // null: this topic takes none
+    const Normalizer* identity = nullptr;
+    RowBuilder* builder = nullptr;
+    DeltaCollector* deltas = nullptr;
+    Scope scope;
+    std::string subject;
+    uint64_t prefix = 0;
+    int64_t slice_number = 0;
+    std::string slice_text;
+    Counts* counts = nullptr;
+  };
+
   ActiveScope* activate(std::string_view subject, std::string& problem);
   void plain(const Record& record, Outputs& outputs);
+  void enter_plain_scope(const std::vector<FieldValue>& row);
   void begin(ActiveScope& scope, const Record& record, Outputs& outputs);
   // True when the run has been here already, or is older than one that was; the latter is told.
   bool is_late(ActiveScope& scope, const Run& run, Outputs& outputs);
@@ -114,10 +132,11 @@ class EntityTask : public Task {
   ActiveScope* last_ = nullptr;  // rows of a scope come together
   std::map<std::string, std::unique_ptr<RowBuilder>, std::less<>> builders_;
   std::map<std::string, std::unique_ptr<DeltaCollector>, std::less<>> deltas_;
+  Plain plain_;
+  std::map<std::string, Counts> plain_counts_;  // by source, since the last commit
   ChangeWriter writer_;
   std::string row_bytes_;
   std::vector<FieldValue> row_values_;
-  std::unique_ptr<simdjson::ondemand::parser> parser_;
 };
 
 }  // namespace sujip

@@ -26,17 +26,17 @@ void count_difference(const Dataset& dataset, std::string_view before, std::stri
 
 }  // namespace
 
-SnapshotDiff compare_snapshot(const Dataset& dataset, const RunRows& rows,
-                              const TaskStore::Block& block) {
+SnapshotDiff compare_snapshot(const Dataset& dataset, const RunRows& rows, Block& block) {
   SnapshotDiff diff;
-  auto old = block.rows.begin();
+  const std::vector<Block::Row>& before = block.sorted();
+  auto old = before.begin();
   const auto skip_deleted = [&] {
-    while (old != block.rows.end() && old->second.deleted) ++old;
+    while (old != before.end() && old->deleted) ++old;
   };
   const auto vanish_up_to = [&](const KeyHash* key) {
     skip_deleted();
-    while (old != block.rows.end() && (key == nullptr || old->first < *key)) {
-      diff.changes.push_back({ChangeKind::deleted, old->first, nullptr});
+    while (old != before.end() && (key == nullptr || old->key < *key)) {
+      diff.changes.push_back({ChangeKind::deleted, old->key, nullptr});
       ++diff.counts.deleted;
       ++diff.counts.before;
       ++old;
@@ -45,21 +45,21 @@ SnapshotDiff compare_snapshot(const Dataset& dataset, const RunRows& rows,
   };
   for (const RunRows::Item& item : rows.items()) {
     vanish_up_to(&item.key);
-    if (old == block.rows.end() || old->first != item.key) {
+    if (old == before.end() || old->key != item.key) {
       diff.changes.push_back({ChangeKind::created, item.key, &item});
       ++diff.counts.created;
       continue;
     }
     ++diff.counts.before;
-    const std::string_view before = old->second.value;
-    const std::string_view after = rows.row(item);
+    const std::string_view was = block.value(*old);
+    const std::string_view is = rows.row(item);
     ++old;
-    if (canonical_part(before) == canonical_part(after)) {
+    if (canonical_part(was) == canonical_part(is)) {
       ++diff.counts.same;
       continue;
     }
     SnapshotChange change{ChangeKind::updated, item.key, &item};
-    count_difference(dataset, before, after, change, diff.counts);
+    count_difference(dataset, was, is, change, diff.counts);
     diff.changes.push_back(change);
   }
   vanish_up_to(nullptr);

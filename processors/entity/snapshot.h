@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "processors/entity/run_rows.h"
-#include "processors/store/task_store.h"
+#include "processors/store/block.h"
 #include "topics/messages.h"
 
 namespace sujip {
@@ -25,7 +25,7 @@ struct SnapshotDiff {
 
 // `rows` must be sorted. Deleted = in the block, not in the run.
 SnapshotDiff compare_snapshot(const Dataset& dataset, const RunRows& rows,
-                              const TaskStore::Block& block);
+                              Block& block);
 
 // What to do with a whole run, by its counts over all partitions. The same rule for one partition
 // and for many. `reason` says why in words a person can use.

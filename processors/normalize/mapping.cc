@@ -119,6 +119,7 @@ Mapping::Mapping(const Dataset& dataset, Options options) : dataset_(&dataset) {
   for (auto& guess : guesses_) guess.store(-1, std::memory_order_relaxed);
   std::vector<bool> mapped(dataset.fields.size());
   skip_if_ = std::move(options.skip_if);
+  has_expressions_ = skip_if_.has_value();
   for (Rule& rule : options.rules) {
     mapped[static_cast<size_t>(rule.field)] = true;
     add_rule(std::move(rule));
@@ -143,7 +144,8 @@ Mapping::Mapping(Mapping&& other) noexcept
       steps_(std::move(other.steps_)),
       skip_if_(std::move(other.skip_if_)),
       scope_fields_(std::move(other.scope_fields_)),
-      uses_key_(other.uses_key_) {
+      uses_key_(other.uses_key_),
+      has_expressions_(other.has_expressions_) {
   for (auto& guess : guesses_) guess.store(-1, std::memory_order_relaxed);
 }
 
@@ -184,6 +186,8 @@ void Mapping::add_rule(Rule rule) {
     step.way = Way::number_or_null;
     step.column = column_of(filtered->field.field);
     if (filtered->arguments[0]->is_number()) step.above = filtered->arguments[0]->number();
+  } else {
+    has_expressions_ = true;
   }
   step.expression = std::move(rule.expression);
   steps_.push_back(std::move(step));
@@ -235,10 +239,7 @@ Mapping::Outcome Mapping::apply(std::string_view value, std::string_view key, co
   const LazyRecord record(value, columns_, pass.values);
   const LazyScope lazy_scope(scope);
   thread_local Variables variables;
-  const bool has_expressions =
-      skip_if_ || std::any_of(steps_.begin(), steps_.end(),
-                              [](const Step& s) { return s.way == Way::expression; });
-  if (has_expressions) {
+  if (has_expressions_) {
     variables.bind("record", &record);
     variables.bind("scope", &lazy_scope);
     variables.set("key", uses_key_ ? Value(key) : Value());

@@ -72,6 +72,7 @@ class Mapping : public Normalizer {
   std::optional<Template> skip_if_;
   std::vector<int> scope_fields_;  // fields of the scope that no rule fills
   bool uses_key_ = false;
+  bool has_expressions_ = false;
   // Which column stood at a position of the last record: records of one source look alike. Only a
   // guess, so relaxed access by many threads is fine.
   static constexpr size_t kGuesses = 64;

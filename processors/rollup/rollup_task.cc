@@ -1,10 +1,10 @@
 #include "processors/rollup/rollup_task.h"
 
-#include <fmt/format.h>
 #include <simdjson.h>
 #include <xxhash.h>
 
 #include <cstring>
+#include <stdexcept>
 
 #include "core/json_text.h"
 #include "topics/catalogue.h"
@@ -76,143 +76,184 @@ const std::vector<RollupShape>* RollupTask::shapes_of(std::string_view dataset) 
   return at == shapes_.end() ? nullptr : &at->second;
 }
 
-std::string RollupTask::Totals::encode() const {
+std::string RollupTask::encode_totals(const Group& group, size_t b) {
+  const size_t sums = group.shape->sums.size();
+  const size_t counts = group.shape->distinct_count();
   std::string out;
-  append_varint(out, zigzag(rows));
-  for (const Int128 s : sums) append_zigzag128(out, s);
-  for (const int64_t d : distinct) append_varint(out, zigzag(d));
+  append_varint(out, zigzag(group.buckets[b].rows));
+  for (size_t i = 0; i < sums; ++i) append_zigzag128(out, group.sums[b * sums + i]);
+  for (size_t i = 0; i < counts; ++i) append_varint(out, zigzag(group.distinct[b * counts + i]));
   return out;
 }
 
-RollupTask::Totals RollupTask::Totals::decode(const RollupShape& shape, std::string_view in) {
-  Totals out;
-  out.sums.resize(shape.sums.size());
-  out.distinct.resize(shape.distinct_count());
+bool RollupTask::decode_totals(std::string_view in, Group& group, size_t b) {
+  const size_t sums = group.shape->sums.size();
+  const size_t counts = group.shape->distinct_count();
   uint64_t raw = 0;
-  if (read_varint(in, raw)) out.rows = unzigzag(raw);
-  for (Int128& s : out.sums) read_zigzag128(in, s);
-  for (int64_t& d : out.distinct)
-    if (read_varint(in, raw)) d = unzigzag(raw);
-  return out;
-}
-
-RollupTask::Group& RollupTask::touch(const RollupShape& shape, std::string_view key) {
-  const auto [at, is_new] = touched_.try_emplace(std::string(key));
-  Group& group = at->second;
-  if (is_new) {
-    group.shape = &shape;
-    group.key = at->first;
-    group.prefix = hash_of(key);
+  if (!read_varint(in, raw)) return false;
+  group.buckets[b].rows = unzigzag(raw);
+  for (size_t i = 0; i < sums; ++i)
+    if (!read_zigzag128(in, group.sums[b * sums + i])) return false;
+  for (size_t i = 0; i < counts; ++i) {
+    if (!read_varint(in, raw)) return false;
+    group.distinct[b * counts + i] = unzigzag(raw);
   }
-  return group;
+  return in.empty();
 }
 
-RollupTask::Totals& RollupTask::bucket(Group& group, Period period, Day start) {
-  const auto [at, is_new] = group.buckets.try_emplace({period, start.since_epoch});
-  if (is_new) {
-    const std::string* saved = store_.find(store_.block(kTotalSpace, group.prefix),
-                                           bucket_key(period, start.since_epoch));
-    at->second = Totals::decode(*group.shape, saved != nullptr ? *saved : std::string_view());
-  }
-  return at->second;
+RollupTask::Group* RollupTask::touch(std::string_view key) {
+  const uint64_t prefix = hash_of(key);
+  if (const auto known = group_of_.find(prefix); known != group_of_.end()) return known->second;
+  // As rollup_key() writes it.
+  const auto quoted = [&](std::string_view before, size_t& at) -> std::string_view {
+    if (key.substr(at, before.size()) != before) return {};
+    const size_t start = at + before.size();
+    const size_t end = key.find('"', start);
+    if (end == key.npos) return {};
+    at = end + 1;
+    return key.substr(start, end - start);
+  };
+  size_t at = 0;
+  const auto* shapes = shapes_of(quoted(R"({"dataset":")", at));
+  const RollupShape* shape =
+      shapes == nullptr ? nullptr : find_shape(*shapes, quoted(R"(,"grain":")", at));
+  if (shape == nullptr || key.back() != '}') return nullptr;
+  auto& group = touched_.emplace_back(std::make_unique<Group>());
+  group->shape = shape;
+  group->key = key;
+  group->prefix = prefix;
+  group_of_.emplace(prefix, group.get());
+  return group.get();
 }
 
-void RollupTask::add_distinct(Group& group, Day day, size_t measure, const KeyHash& value,
-                              int64_t count) {
-  const auto [at, is_new] = group.values.try_emplace({measure, value});
+// A group has few buckets between two commits: those of the days that changed.
+size_t RollupTask::bucket(Group& group, Period period, Day start) {
+  for (size_t i = group.buckets.size(); i-- > 0;)
+    if (group.buckets[i].start == start.since_epoch && group.buckets[i].period == period) return i;
+  const size_t b = group.buckets.size();
+  group.buckets.push_back({period, start.since_epoch});
+  group.sums.resize(group.sums.size() + group.shape->sums.size());
+  group.distinct.resize(group.distinct.size() + group.shape->distinct_count());
+  if (const auto saved = store_.block(kTotalSpace, group.prefix).find(bucket_key(period, start.since_epoch)))
+    if (!decode_totals(*saved, group, b)) throw std::runtime_error("a damaged total in the local state");
+  return b;
+}
+
+void RollupTask::add_distinct(Group& group, Day day, const DayDelta::Count& change) {
+  const auto [at, is_new] = group.values.try_emplace({change.measure, change.value});
   std::map<int32_t, int64_t>& days = at->second;
   if (is_new) {
-    const std::string* saved = store_.find(store_.block(kDistinctSpace, group.prefix),
-                                           distinct_key(measure, value));
-    if (saved != nullptr) days = decode_days(*saved);
+    const auto saved = store_.block(kDistinctSpace, group.prefix)
+                           .find(distinct_key(change.measure, change.value));
+    if (saved) days = decode_days(*saved);
   }
   bool before[std::size(kPeriods)];
   for (size_t p = 0; p < std::size(kPeriods); ++p)
     before[p] = occurs(days, kPeriods[p], start_of(kPeriods[p], day));
   int64_t& now = days[day.since_epoch];
-  now += count;
+  now += change.count;
   if (now == 0) days.erase(day.since_epoch);
   for (size_t p = 0; p < std::size(kPeriods); ++p) {
     const Day start = start_of(kPeriods[p], day);
     const bool after = occurs(days, kPeriods[p], start);
-    if (before[p] != after) bucket(group, kPeriods[p], start).distinct[measure] += after ? 1 : -1;
+    if (before[p] == after) continue;
+    const size_t b = bucket(group, kPeriods[p], start);
+    group.distinct[b * group.shape->distinct_count() + change.measure] += after ? 1 : -1;
   }
 }
 
 void RollupTask::process(const Record& record, Outputs& outputs) {
   rev_ = record.offset + 1;
   newest_ = std::max(newest_, record.timestamp);
-  simdjson::dom::parser parser;
-  simdjson::dom::element key;
-  std::string_view dataset;
-  std::string_view grain;
-  const RollupShape* shape = nullptr;
-  if (!parser.parse(simdjson::padded_string(record.key)).get(key) &&
-      !key["dataset"].get(dataset) && !key["grain"].get(grain))
-    if (const auto* shapes = shapes_of(dataset)) shape = find_shape(*shapes, grain);
-  std::map<int32_t, DayDelta> days;
-  if (shape == nullptr || !record.value || !decode_deltas(*shape, *record.value, days)) {
-    outputs.dead_letter(record, dataset, "", "", "not a delta of a declared rollup");
+  Group* group = record.value && !record.key.empty() ? touch(record.key) : nullptr;
+  // A damaged record must add nothing at all: it is read once before it is added.
+  bool whole = group != nullptr;
+  if (whole) {
+    DeltaReader check(*group->shape, *record.value);
+    while (check.next(day_)) {
+    }
+    whole = check.ok();
+  }
+  if (!whole) {
+    outputs.dead_letter(record, "", "", "", "not a delta of a declared rollup");
     return;
   }
-  Group& group = touch(*shape, record.key);
-  for (const auto& [d, delta] : days) {
-    const Day day{d};
+  DeltaReader reader(*group->shape, *record.value);
+  while (reader.next(day_)) {
+    const Day day{day_.day};
     for (const Period period : kPeriods) {
-      Totals& totals = bucket(group, period, start_of(period, day));
-      totals.rows += delta.rows;
-      for (size_t i = 0; i < delta.sums.size(); ++i) totals.sums[i] += delta.sums[i];
+      const size_t b = bucket(*group, period, start_of(period, day));
+      group->buckets[b].rows += day_.rows;
+      for (size_t i = 0; i < day_.sums.size(); ++i) group->sums[b * day_.sums.size() + i] += day_.sums[i];
     }
-    for (size_t m = 0; m < delta.distinct.size(); ++m)
-      for (const auto& [value, count] : delta.distinct[m]) add_distinct(group, day, m, value, count);
+    for (const DayDelta::Count& count : day_.distinct) add_distinct(*group, day, count);
   }
 }
 
 void RollupTask::before_commit(Outputs& outputs) {
-  for (auto& [key, group] : touched_) emit_group(group, outputs);
+  for (const auto& group : touched_) {
+    emit_group(*group, outputs);
+    emit_distinct(*group, outputs);
+  }
   touched_.clear();
+  group_of_.clear();
 }
 
 void RollupTask::emit_group(Group& group, Outputs& outputs) {
   const RollupShape& shape = *group.shape;
   const Dataset& dataset = *shape.dataset;
+  const std::string topic = dataset.rollup_topic();
   // {"dataset":"..","grain":"..",<rest>}: the rest is what all periods share.
-  const size_t grain_at = group.key.find("\"grain\"");
-  const size_t grain_end = group.key.find('"', group.key.find(':', grain_at) + 2) + 1;
-  const std::string grain = group.key.substr(grain_at, grain_end - grain_at);
-  const std::string rest = group.key.substr(grain_end, group.key.size() - grain_end - 1);
-  TaskStore::Block& totals_block = store_.block(kTotalSpace, group.prefix);
+  const std::string head = R"({"grain":")" + shape.set->grain + R"(","period":")";
+  const size_t rest_at = group.key.find(R"(,"grain":")") + 10 + shape.set->grain.size() + 1;
+  const std::string_view rest = std::string_view(group.key).substr(rest_at, group.key.size() - rest_at - 1);
+  Block& block = store_.block(kTotalSpace, group.prefix);
+  const size_t sums = shape.sums.size();
+  const size_t counts = shape.distinct_count();
   std::string key;
   std::string value;
-  for (const auto& [at, totals] : group.buckets) {
-    const auto& [period, start] = at;
-    key = fmt::format(R"({{{},"period":"{}","period_start":"{}"{}}})", grain, name_of(period),
-                      Day{start}.str(), rest);
-    if (totals.rows == 0) {
-      outputs.emit(dataset.rollup_topic(), partition_, key, std::nullopt);
-      store_.erase(totals_block, bucket_key(period, start));
+  for (size_t b = 0; b < group.buckets.size(); ++b) {
+    const Bucket& bucket = group.buckets[b];
+    key = head;
+    key += name_of(bucket.period);
+    key += R"(","period_start":")";
+    Day{bucket.start}.append_to(key);
+    key += '"';
+    key += rest;
+    value = key;
+    key += '}';
+    const KeyHash place = bucket_key(bucket.period, bucket.start);
+    if (bucket.rows == 0) {
+      outputs.emit(topic, partition_, key, std::nullopt);
+      store_.erase(block, place);
       continue;
     }
-    value = key;
-    value.pop_back();
-    for (size_t i = 0; i < shape.sums.size(); ++i) {
-      const Measure& m = dataset.measures[static_cast<size_t>(shape.sums[i])];
-      append_json_name(value, m.name);
-      append_decimal(value, totals.sums[i], m.scale);
+    for (size_t i = 0; i < sums; ++i) {
+      value += shape.sum_names[i];
+      append_decimal(value, group.sums[b * sums + i],
+                     dataset.measures[static_cast<size_t>(shape.sums[i])].scale);
     }
-    for (size_t i = 0; i < shape.distinct.size(); ++i)
-      append_json_field(value, dataset.measures[static_cast<size_t>(shape.distinct[i])].name,
-                        totals.distinct[i]);
-    append_json_field(value, "accounts", shape.accounts ? totals.distinct.back() : 1);
-    append_json_field(value, "rows", totals.rows);
-    append_json_field(value, "rev", rev_);
-    append_json_field(value, "ts_ms", newest_);
+    const auto number = [&](std::string_view name, int64_t n) {
+      value += name;
+      append_decimal(value, n, 0);
+    };
+    const int64_t* distinct = group.distinct.data() + b * counts;
+    for (size_t i = 0; i < shape.distinct.size(); ++i) number(shape.distinct_names[i], distinct[i]);
+    number(R"(,"accounts":)", shape.accounts ? distinct[counts - 1] : 1);
+    number(R"(,"rows":)", bucket.rows);
+    number(R"(,"rev":)", rev_);
+    number(R"(,"ts_ms":)", newest_);
     value += '}';
-    outputs.emit(dataset.rollup_topic(), partition_, key, value);
-    store_.put(totals_block, bucket_key(period, start), totals.encode());
+    outputs.emit(topic, partition_, key, value);
+    store_.put(block, place, encode_totals(group, b));
   }
+}
+
+void RollupTask::emit_distinct(const Group& group, Outputs& outputs) {
   if (group.values.empty()) return;
-  TaskStore::Block& values_block = store_.block(kDistinctSpace, group.prefix);
+  const std::string topic = group.shape->dataset->distinct_topic();
+  Block& block = store_.block(kDistinctSpace, group.prefix);
+  std::string key;
   for (const auto& [at, days] : group.values) {
     const auto& [measure, hash] = at;
     const KeyHash place = distinct_key(measure, hash);
@@ -221,12 +262,12 @@ void RollupTask::emit_group(Group& group, Outputs& outputs) {
     key.append(reinterpret_cast<const char*>(&place.high), 8);
     key.append(reinterpret_cast<const char*>(&place.low), 8);
     if (days.empty()) {
-      outputs.emit(dataset.distinct_topic(), partition_, key, std::nullopt);
-      store_.erase(values_block, place);
+      outputs.emit(topic, partition_, key, std::nullopt);
+      store_.erase(block, place);
     } else {
-      std::string encoded = encode_days(days);
-      outputs.emit(dataset.distinct_topic(), partition_, key, encoded);
-      store_.put(values_block, place, std::move(encoded));
+      const std::string encoded = encode_days(days);
+      outputs.emit(topic, partition_, key, encoded);
+      store_.put(block, place, encoded);
     }
   }
 }
@@ -265,7 +306,7 @@ Status RollupTask::restore_totals(const RollupShape& shape, std::string_view key
   append_json_field(key, "dataset", dataset.name);
   append_json_field(key, "grain", shape.set->grain);
   key += key_json.substr(tail);
-  TaskStore::Block& block = store_.block(kTotalSpace, hash_of(key));
+  Block& block = store_.block(kTotalSpace, hash_of(key));
   const KeyHash at = bucket_key(*period, start->since_epoch);
   if (!value) {
     store_.erase(block, at);
@@ -288,7 +329,9 @@ Status RollupTask::restore_totals(const RollupShape& shape, std::string_view key
     if (exact) out = exact->units;
     return exact.has_value();
   };
-  Totals totals;
+  Group totals;
+  totals.shape = &shape;
+  totals.buckets.push_back({*period, start->since_epoch});
   totals.sums.resize(shape.sums.size());
   totals.distinct.resize(shape.distinct_count());
   bool ok = true;
@@ -304,9 +347,9 @@ Status RollupTask::restore_totals(const RollupShape& shape, std::string_view key
   ok = number("accounts", 0, n) && ok;
   if (shape.accounts) totals.distinct.back() = static_cast<int64_t>(n);
   ok = number("rows", 0, n) && ok;
-  totals.rows = static_cast<int64_t>(n);
+  totals.buckets[0].rows = static_cast<int64_t>(n);
   if (!ok) return Error{"a measure is missing or not exact", dataset.rollup_topic(), ""};
-  store_.put(block, at, totals.encode());
+  store_.put(block, at, encode_totals(totals, 0));
   return {};
 }
 
@@ -317,9 +360,9 @@ Status RollupTask::restore_distinct(std::string_view key, std::optional<std::str
   std::memcpy(&prefix, key.data(), 8);
   std::memcpy(&place.high, key.data() + 8, 8);
   std::memcpy(&place.low, key.data() + 16, 8);
-  TaskStore::Block& block = store_.block(kDistinctSpace, prefix);
+  Block& block = store_.block(kDistinctSpace, prefix);
   if (value)
-    store_.put(block, place, std::string(*value));
+    store_.put(block, place, *value);
   else
     store_.erase(block, place);
   return {};

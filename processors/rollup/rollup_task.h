@@ -5,8 +5,9 @@
 // State: rollup.<dataset> (totals) and distinct.<dataset> (for each set of dimensions, measure and
 // value: on which days it occurs how often, so that a distinct count can be taken back exactly).
 
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <map>
-#include <unordered_map>
+#include <memory>
 #include <vector>
 
 #include "processors/rollup/delta.h"
@@ -26,26 +27,31 @@ class RollupTask : public Task {
                  std::optional<std::string_view> value) override;
 
  private:
-  struct Totals {
+  // One period of a set of dimensions; its sums and distinct counts lie in the group's.
+  struct Bucket {
+    Period period;
+    int32_t start;
     int64_t rows = 0;
-    std::vector<Int128> sums;
-    std::vector<int64_t> distinct;
-    std::string encode() const;
-    static Totals decode(const RollupShape& shape, std::string_view bytes);
   };
   // A set of dimensions touched since the last commit.
   struct Group {
     const RollupShape* shape = nullptr;
     std::string key;  // rollup_key()
     uint64_t prefix = 0;
-    std::map<std::pair<Period, int32_t>, Totals> buckets;
+    std::vector<Bucket> buckets;
+    std::vector<Int128> sums;       // shape->sums.size() of each bucket
+    std::vector<int64_t> distinct;  // shape->distinct_count() of each bucket
     std::map<std::pair<size_t, KeyHash>, std::map<int32_t, int64_t>> values;  // touched distinct values
   };
 
-  Group& touch(const RollupShape& shape, std::string_view key);
-  Totals& bucket(Group& group, Period period, Day start);
-  void add_distinct(Group& group, Day day, size_t measure, const KeyHash& value, int64_t count);
+  // nullptr: the key is not that of a declared rollup.
+  Group* touch(std::string_view key);
+  size_t bucket(Group& group, Period period, Day start);  // its index
+  void add_distinct(Group& group, Day day, const DayDelta::Count& count);
   void emit_group(Group& group, Outputs& outputs);
+  void emit_distinct(const Group& group, Outputs& outputs);
+  static std::string encode_totals(const Group& group, size_t bucket);
+  static bool decode_totals(std::string_view in, Group& group, size_t bucket);
   const std::vector<RollupShape>* shapes_of(std::string_view dataset) const;
   Status restore_totals(const RollupShape& shape, std::string_view key_json,
                         std::optional<std::string_view> value);
@@ -55,7 +61,9 @@ class RollupTask : public Task {
   const Datasets& datasets_;
   TaskStore& store_;
   std::map<std::string, std::vector<RollupShape>, std::less<>> shapes_;
-  std::unordered_map<std::string, Group> touched_;
+  std::vector<std::unique_ptr<Group>> touched_;  // in the order in which they were
+  boost::unordered_flat_map<uint64_t, Group*> group_of_;
+  DayDelta day_;  // of the record being read; kept for its memory
   int64_t rev_ = 0;
   TimeMs newest_ = 0;
 };

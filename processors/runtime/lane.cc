@@ -76,6 +76,7 @@ struct Lane::Slot {
   int64_t next_offset = 0;  // of the input
   bool touched = false;     // processed since the last commit
   bool restored = false;
+  int64_t processed = 0;    // since the last commit
   prometheus::Counter* consumed = nullptr;
   TimeMs newest = 0;  // time of the last processed record
   void report_lag(kafka::Consumer& consumer, const std::string& topic) const;
@@ -115,6 +116,7 @@ Status Lane::run(std::stop_token stop) {
   config.client_id = group + "-" + options_.instance;
   config.group = group;
   config.group_instance_id = group + "-" + options_.instance;
+  config.queue_kbytes = 32768;
   SUJIP_TRY(consumer_, kafka::Consumer::create(config));
   std::vector<std::string> inputs;
   for (const std::string& topic : options_.inputs) inputs.push_back(topic_name(topic));
@@ -244,7 +246,7 @@ Result<std::vector<kafka::Position>> Lane::make_slots(
     if (p.offset < 0) p.offset = RD_KAFKA_OFFSET_BEGINNING;
     const std::string name = kafka::to_string(p.tp);
     slot->store = std::make_unique<TaskStore>(&store_, options_.group + ":" + name,
-                                              options_.task_memory_bytes);
+                                              options_.memory);
     slot->log = std::make_unique<PartitionLog>(options_.bootstrap, p.tp);
     const kafka::TopicPartition plain{p.tp.topic.substr(options_.prefix.size()), p.tp.partition};
     slot->task = factory_(plain, *slot->store, *slot->log);
@@ -437,7 +439,7 @@ Status Lane::process(Slot& slot, const rd_kafka_message_t& message) {
   slot.next_offset = message.offset + 1;
   slot.newest = record.timestamp;
   slot.touched = true;
-  slot.consumed->Increment();
+  ++slot.processed;
   ++uncommitted_;
   return outputs_->status();
 }
@@ -478,42 +480,42 @@ Status Lane::commit() {
       .Observe(static_cast<double>(steady_ms() - begun_at_) / 1000);
   open_ = false;
   uncommitted_ = 0;
-  for (auto& [name, slot] : slots_) slot->touched = false;
+  for (auto& [name, slot] : slots_) {
+    slot->touched = false;
+    slot->store->release_memory();
+    slot->consumed->Increment(static_cast<double>(std::exchange(slot->processed, 0)));
+  }
   return {};
 }
 
 Status Lane::checkpoint(bool force) {
   if (open_) return {};
   size_t dirty_bytes = 0;
-  bool dirty = false;
+  std::vector<Slot*> dirty;
   for (auto& [name, slot] : slots_) {
-    if (!slot->store || !slot->store->dirty()) continue;
-    dirty = true;
-    dirty_bytes += slot->store->bytes();
+    if (!slot->store || !slot->restored || !slot->store->dirty()) continue;
+    dirty.push_back(slot.get());
+    dirty_bytes += slot->store->dirty_bytes();
   }
   const bool due = steady_ms() - checkpointed_at_ >= options_.checkpoint_interval_ms;
-  if (!dirty || !(force || due || dirty_bytes > options_.checkpoint_bytes * slots_.size()))
-    return {};
+  if (dirty.empty() || !(force || due || dirty_bytes > options_.checkpoint_bytes)) return {};
   checkpointed_at_ = steady_ms();
-  std::vector<Store::Write> writes;
-  std::vector<std::pair<uint64_t, std::string>> metas;
-  std::vector<Slot*> written;
-  for (auto& [name, slot] : slots_) {
-    if (!slot->store || !slot->store->dirty() || !slot->restored) continue;
+  std::sort(dirty.begin(), dirty.end(),
+            [](const Slot* a, const Slot* b) { return a->store->task() < b->store->task(); });
+  Store::Checkpoint file(store_);
+  for (Slot* slot : dirty) {
     std::map<std::string, int64_t> positions;
     for (const std::string& topic : slot->task->state_topics()) {
       SUJIP_TRY(const auto marks, consumer_->watermarks({topic_name(topic), slot->input.partition},
                                                         kCallTimeoutMs));
       positions[topic] = marks.high;
     }
-    slot->store->collect(writes);
-    metas.emplace_back(slot->store->task(), encode_positions(positions));
-    written.push_back(slot.get());
+    slot->store->write(file, encode_positions(positions));
   }
   fault_point("before_checkpoint");
-  SUJIP_CHECK_OK(store_.ingest(writes, metas));
+  SUJIP_CHECK_OK(file.ingest());
   fault_point("after_checkpoint");
-  for (Slot* slot : written) {
+  for (Slot* slot : dirty) {
     slot->store->written();
     slot->store->release_memory();
   }

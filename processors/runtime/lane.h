@@ -33,8 +33,8 @@ struct LaneOptions {
   int commit_interval_ms = 100;
   int64_t commit_records = 200000;
   int checkpoint_interval_ms = 3000;
-  size_t checkpoint_bytes = 64u << 20;  // dirty bytes that ask for a checkpoint earlier
-  size_t task_memory_bytes = 64u << 20;
+  size_t checkpoint_bytes = 128u << 20;  // dirty bytes of the lane that ask for a checkpoint earlier
+  std::shared_ptr<MemoryBudget> memory;  // of all lanes of the process
 };
 
 // Makes the task of one input partition. The store and the log outlive the task.

@@ -10,11 +10,12 @@ Lane::LaneOutputs::LaneOutputs(kafka::Producer& producer, std::string prefix, in
     : producer_(producer), prefix_(std::move(prefix)), partitions_(partitions) {}
 
 rd_kafka_topic_t* Lane::LaneOutputs::handle(std::string_view topic) {
-  const auto found = handles_.find(topic);
-  if (found != handles_.end()) return found->second;
-  rd_kafka_topic_t* made = producer_.topic(prefix_ + std::string(topic));
-  handles_.emplace(std::string(topic), made);
-  return made;
+  // Records of one topic mostly come together.
+  if (last_ != handles_.end() && last_->first == topic) return last_->second;
+  last_ = handles_.find(topic);
+  if (last_ == handles_.end())
+    last_ = handles_.emplace(std::string(topic), producer_.topic(prefix_ + std::string(topic))).first;
+  return last_->second;
 }
 
 void Lane::LaneOutputs::emit(std::string_view topic, int32_t partition, std::string_view key,

@@ -33,7 +33,9 @@ class Lane::LaneOutputs : public Outputs {
   kafka::Producer& producer_;
   std::string prefix_;
   int32_t partitions_;
-  std::map<std::string, rd_kafka_topic_t*, std::less<>> handles_;
+  using Handles = std::map<std::string, rd_kafka_topic_t*, std::less<>>;
+  Handles handles_;
+  Handles::iterator last_ = handles_.end();
   const kafka::TopicPartition* input_ = nullptr;
   int64_t emitted_ = 0;
   Status status_;

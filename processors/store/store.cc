@@ -3,6 +3,7 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/slice_transform.h>
 #include <rocksdb/sst_file_writer.h>
 #include <rocksdb/table.h>
 #include <xxhash.h>
@@ -19,12 +20,23 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr uint8_t kMetaSpace = 0xff;
-// Sorts before every task; the length is given because it begins with a NUL.
-constexpr std::string_view kIdentityKey{"\0sujip-store", 12};
+// Sorts before every task; the length is given because it begins with a NUL. No key is shorter than a
+// prefix: RocksDB's extractor wants to see a whole one.
+constexpr std::string_view kIdentityKey{"\0sujip-store-identity", 21};
 constexpr int kFormat = 1;
 
+constexpr size_t kPrefixSize = 8 + 1 + 8;
+constexpr size_t kRowKeySize = kPrefixSize + 16;
+
+char* write_big_endian(char* to, uint64_t value) {
+  for (int shift = 56; shift >= 0; shift -= 8) *to++ = static_cast<char>(value >> shift & 0xff);
+  return to;
+}
+
 void append_big_endian(std::string& out, uint64_t value) {
-  for (int shift = 56; shift >= 0; shift -= 8) out += static_cast<char>(value >> shift & 0xff);
+  char bytes[8];
+  write_big_endian(bytes, value);
+  out.append(bytes, sizeof bytes);
 }
 
 uint64_t read_big_endian(std::string_view in) {
@@ -44,7 +56,9 @@ std::string prefix_key(uint64_t task, uint8_t space, uint64_t prefix) {
 std::string meta_key(uint64_t task) {
   std::string out;
   append_big_endian(out, task);
-  return out + static_cast<char>(kMetaSpace);
+  out += static_cast<char>(kMetaSpace);
+  append_big_endian(out, 0);
+  return out;
 }
 
 Error store_error(std::string_view what, const rocksdb::Status& status, const std::string& dir) {
@@ -66,13 +80,6 @@ Store::~Store() = default;
 
 uint64_t Store::task_id(std::string_view name) { return XXH3_64bits(name.data(), name.size()); }
 
-std::string Store::row_key(uint64_t task, uint8_t space, uint64_t prefix, const KeyHash& key) {
-  std::string out = prefix_key(task, space, prefix);
-  append_big_endian(out, key.high);
-  append_big_endian(out, key.low);
-  return out;
-}
-
 Result<std::unique_ptr<Store>> Store::open(const std::string& dir, const std::string& cluster,
                                            size_t cache_bytes) {
   std::unique_ptr<Store> self(new Store);
@@ -87,10 +94,18 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& dir, const std::st
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = rocksdb::NewLRUCache(cache_bytes);
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
-  table.cache_index_and_filter_blocks = true;
+  // Index and filter of every file stay in memory (about 1 % of the data): through the cache, a lookup
+  // costs ten times as much when they do not fit.
+  table.cache_index_and_filter_blocks = false;
+  table.checksum = rocksdb::kCRC32c;  // in hardware, unlike the default of a portable build
+  // Only whole prefixes are asked for, and of many there is nothing: the filter says so without a read.
+  table.whole_key_filtering = false;
+  impl.options.prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(kPrefixSize));
   impl.options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   impl.options.create_if_missing = true;
-  impl.options.compression = rocksdb::kLZ4Compression;
+  // What was just written is soon written again; below, rows stay.
+  impl.options.compression_per_level = {rocksdb::kNoCompression, rocksdb::kNoCompression,
+                                        rocksdb::kLZ4Compression};
   impl.options.max_background_jobs = 2;
   impl.options.info_log_level = rocksdb::WARN_LEVEL;
   impl.options.keep_log_file_num = 2;
@@ -127,6 +142,7 @@ void Store::scan(uint64_t task, uint8_t space, uint64_t prefix,
                  const std::function<void(const KeyHash&, std::string_view)>& f) const {
   const std::string from = prefix_key(task, space, prefix);
   rocksdb::ReadOptions options;
+  options.prefix_same_as_start = true;
   const std::unique_ptr<rocksdb::Iterator> it(impl_->db->NewIterator(options));
   for (it->Seek(from); it->Valid(); it->Next()) {
     const std::string_view key(it->key().data(), it->key().size());
@@ -144,32 +160,66 @@ std::string Store::meta(uint64_t task) const {
   return out;
 }
 
-Status Store::ingest(std::vector<Write>& writes,
-                     const std::vector<std::pair<uint64_t, std::string>>& metas) {
-  for (const auto& [task, value] : metas) writes.push_back({meta_key(task), &value});
-  if (writes.empty()) return {};
-  std::sort(writes.begin(), writes.end(),
-            [](const Write& a, const Write& b) { return a.key < b.key; });
-  const std::string file =
-      impl_->dir + "/incoming/" + std::to_string(impl_->next_file.fetch_add(1)) + ".sst";
-  rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), impl_->options);
-  rocksdb::Status status = writer.Open(file);
-  for (const Write& w : writes) {
-    if (!status.ok()) break;
-    status = w.value != nullptr ? writer.Put(w.key, *w.value) : writer.Delete(w.key);
+struct Store::Checkpoint::Impl {
+  Store::Impl& store;
+  std::string file;
+  rocksdb::SstFileWriter writer;
+  rocksdb::Status status;
+  std::string key;
+  bool any = false;
+
+  explicit Impl(Store::Impl& s)
+      : store(s),
+        file(s.dir + "/incoming/" + std::to_string(s.next_file.fetch_add(1)) + ".sst"),
+        writer(rocksdb::EnvOptions(), s.options) {}
+
+  void open() {
+    if (any) return;
+    any = true;
+    status = writer.Open(file);
   }
-  if (status.ok()) status = writer.Finish();
-  if (status.ok()) {
+};
+
+Store::Checkpoint::Checkpoint(Store& store) : impl_(std::make_unique<Impl>(*store.impl_)) {}
+
+Store::Checkpoint::~Checkpoint() {
+  std::error_code ignored;
+  if (impl_->any) fs::remove(impl_->file, ignored);
+}
+
+void Store::Checkpoint::row(uint64_t task, uint8_t space, uint64_t prefix, const KeyHash& key,
+                            std::optional<std::string_view> value) {
+  Impl& i = *impl_;
+  i.open();
+  if (!i.status.ok()) return;
+  char bytes[kRowKeySize];
+  char* at = write_big_endian(bytes, task);
+  *at++ = static_cast<char>(space);
+  at = write_big_endian(at, prefix);
+  at = write_big_endian(at, key.high);
+  write_big_endian(at, key.low);
+  const rocksdb::Slice whole(bytes, sizeof bytes);
+  i.status = value ? i.writer.Put(whole, rocksdb::Slice(value->data(), value->size()))
+                   : i.writer.Delete(whole);
+}
+
+void Store::Checkpoint::meta(uint64_t task, std::string_view value) {
+  Impl& i = *impl_;
+  i.open();
+  if (i.status.ok()) i.status = i.writer.Put(meta_key(task), rocksdb::Slice(value.data(), value.size()));
+}
+
+Status Store::Checkpoint::ingest() {
+  Impl& i = *impl_;
+  if (!i.any) return {};
+  if (i.status.ok()) i.status = i.writer.Finish();
+  if (i.status.ok()) {
     rocksdb::IngestExternalFileOptions options;
     options.move_files = true;
     options.snapshot_consistency = false;
-    status = impl_->db->IngestExternalFile({file}, options);
+    i.status = i.store.db->IngestExternalFile({i.file}, options);
   }
-  if (!status.ok()) {
-    std::error_code ignored;
-    fs::remove(file, ignored);
-    return store_error("writing a checkpoint", status, impl_->dir);
-  }
+  if (!i.status.ok()) return store_error("writing a checkpoint", i.status, i.store.dir);
   return {};
 }
 

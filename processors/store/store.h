@@ -1,5 +1,6 @@
 #pragma once
-// Local state: one RocksDB per process, which only ever receives whole checkpoints.
+// Local state: one RocksDB per process, which only ever receives whole checkpoints and is only ever
+// asked for all rows of a prefix.
 //
 // RocksDB is an index of what Kafka holds (a task's output topics), never the truth. Nothing is written
 // row by row: dirty rows wait in TaskStore's blocks and go in as one sorted, ingested SST together with
@@ -10,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,18 +35,28 @@ class Store {
   // A small value of the task, outside of the rows ("" when there is none).
   std::string meta(uint64_t task) const;
 
-  // One row of a checkpoint; `value` null = delete.
-  struct Write {
-    std::string key;  // whole key, see row_key()
-    const std::string* value;
+  // One checkpoint: rows and the positions they stand for, as one file that is ingested as a whole.
+  // Order: tasks ascending by id; of each task its rows ascending by space, prefix and key, then meta().
+  // Dropped without ingest() it leaves nothing behind.
+  class Checkpoint {
+   public:
+    explicit Checkpoint(Store& store);
+    ~Checkpoint();
+    // `value` null deletes.
+    void row(uint64_t task, uint8_t space, uint64_t prefix, const KeyHash& key,
+             std::optional<std::string_view> value);
+    void meta(uint64_t task, std::string_view value);
+    // The first problem of all of the above, or of the ingestion.
+    Status ingest();
+
+   private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
   };
-  // Ingests the rows (sorted here) and the task's meta as one atomic file. Empty `writes` still
-  // moves the meta.
-  Status ingest(std::vector<Write>& writes, const std::vector<std::pair<uint64_t, std::string>>& metas);
+
   // Forgets everything of a task.
   Status wipe(uint64_t task);
 
-  static std::string row_key(uint64_t task, uint8_t space, uint64_t prefix, const KeyHash& key);
   static uint64_t task_id(std::string_view name);
 
   uint64_t bytes_on_disk() const;

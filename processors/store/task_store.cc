@@ -1,103 +1,98 @@
 #include "processors/store/task_store.h"
 
+#include <algorithm>
+
 namespace sujip {
+namespace {
 
-TaskStore::TaskStore(Store* store, std::string_view task_name, size_t memory_bytes)
-    : store_(store), task_(Store::task_id(task_name)), limit_(memory_bytes) {}
+constexpr size_t kBlockOverhead = 256;  // of a block in the table of blocks
 
-TaskStore::Block& TaskStore::block(uint8_t space, uint64_t prefix) {
-  const BlockKey key{space, prefix};
-  const auto [at, is_new] = blocks_.try_emplace(key);
-  Block& block = at->second;
-  if (!is_new) {
-    order_.splice(order_.end(), order_, block.place);
-    return block;
-  }
-  block.place = order_.insert(order_.end(), key);
-  if (store_ != nullptr) {
-    store_->scan(task_, space, prefix, [&](const KeyHash& k, std::string_view value) {
-      const auto row = block.rows.emplace_hint(block.rows.end(), k, Entry{std::string(value)});
-      block.bytes += cost(row->second);
-    });
-  }
-  block.bytes += sizeof(Block) + 64;
-  bytes_ += block.bytes;
+}  // namespace
+
+TaskStore::TaskStore(Store* store, std::string_view task_name, std::shared_ptr<MemoryBudget> budget)
+    : store_(store), task_(Store::task_id(task_name)), budget_(std::move(budget)) {}
+
+void TaskStore::count(size_t more, size_t less) {
+  bytes_ += more - less;
+  budget_->used.fetch_add(more - less, std::memory_order_relaxed);
+}
+
+Block& TaskStore::block(uint8_t space, uint64_t prefix) {
+  const auto [at, is_new] = blocks_.try_emplace(BlockKey{space, prefix});
+  Held& block = at->second;
+  block.used = ++uses_;
+  if (!is_new) return block;
+  block.name = at->first;
+  if (store_ != nullptr)
+    store_->scan(task_, space, prefix,
+                 [&](const KeyHash& k, std::string_view value) { block.load(k, value); });
+  block.counted = block.bytes() + kBlockOverhead;
+  count(block.counted, 0);
   return block;
 }
 
-const std::string* TaskStore::find(Block& block, const KeyHash& key) const {
-  const auto at = block.rows.find(key);
-  if (at == block.rows.end() || at->second.deleted) return nullptr;
-  return &at->second.value;
+void TaskStore::changed(Block& block, bool was_dirty) {
+  Held& held = static_cast<Held&>(block);
+  if (!was_dirty && block.dirty()) dirty_.push_back(&held);
+  const size_t now = block.bytes() + kBlockOverhead;
+  count(now, held.counted);
+  held.counted = now;
 }
 
-void TaskStore::put(Block& block, const KeyHash& key, std::string value) {
-  const auto [at, is_new] = block.rows.try_emplace(key);
-  Entry& entry = at->second;
-  const size_t before = is_new ? 0 : cost(entry);
-  entry.value = std::move(value);
-  entry.dirty = true;
-  entry.deleted = false;
-  block.bytes += cost(entry) - before;
-  bytes_ += cost(entry) - before;
-  block.dirty = true;
-  dirty_ = true;
+void TaskStore::put(Block& block, const KeyHash& key, std::string_view value) {
+  const bool was_dirty = block.dirty();
+  block.put(key, value);
+  changed(block, was_dirty);
 }
 
 void TaskStore::erase(Block& block, const KeyHash& key) {
-  const auto at = block.rows.find(key);
-  if (at == block.rows.end()) return;
-  Entry& entry = at->second;
-  const size_t before = cost(entry);
-  entry.value.clear();
-  entry.dirty = true;
-  entry.deleted = true;
-  block.bytes -= before - cost(entry);
-  bytes_ -= before - cost(entry);
-  block.dirty = true;
-  dirty_ = true;
+  const bool was_dirty = block.dirty();
+  block.erase(key);
+  changed(block, was_dirty);
 }
 
+// A tenth more than needed goes at once, so that sorting by age is rare.
 void TaskStore::release_memory() {
-  if (store_ == nullptr) return;
-  for (auto at = order_.begin(); at != order_.end() && bytes_ > limit_;) {
-    const auto found = blocks_.find(*at);
-    if (found->second.dirty) {
-      ++at;
-      continue;
-    }
-    bytes_ -= found->second.bytes;
-    blocks_.erase(found);
-    at = order_.erase(at);
+  const size_t used = budget_->used.load(std::memory_order_relaxed);
+  if (store_ == nullptr || used <= budget_->limit) return;
+  const size_t excess = used - budget_->limit + budget_->limit / 10;
+  const double part = static_cast<double>(bytes_) / static_cast<double>(used);
+  const auto wanted = static_cast<size_t>(static_cast<double>(excess) * part) + 1;
+  std::vector<Held*> clean;
+  for (auto& [name, block] : blocks_)
+    if (!block.dirty()) clean.push_back(&block);
+  std::sort(clean.begin(), clean.end(), [](const Held* a, const Held* b) { return a->used < b->used; });
+  size_t released = 0;
+  for (const Held* block : clean) {
+    if (released >= wanted) break;
+    released += block->counted;
+    count(0, block->counted);
+    blocks_.erase(BlockKey(block->name));
   }
 }
 
-void TaskStore::collect(std::vector<Store::Write>& writes) {
-  for (auto& [key, block] : blocks_) {
-    if (!block.dirty) continue;
-    for (auto& [row, entry] : block.rows)
-      if (entry.dirty)
-        writes.push_back({Store::row_key(task_, key.first, key.second, row),
-                          entry.deleted ? nullptr : &entry.value});
-  }
+size_t TaskStore::dirty_bytes() const {
+  size_t out = 0;
+  for (const Held* block : dirty_) out += block->counted;
+  return out;
+}
+
+void TaskStore::write(Store::Checkpoint& checkpoint, std::string_view meta) {
+  std::sort(dirty_.begin(), dirty_.end(), [](const Held* a, const Held* b) { return a->name < b->name; });
+  for (Held* block : dirty_)
+    for (const Block::Row& row : block->sorted())
+      if (row.dirty)
+        checkpoint.row(task_, block->name.first, block->name.second, row.key,
+                       row.deleted ? std::nullopt : std::optional(block->value(row)));
+  checkpoint.meta(task_, meta);
 }
 
 void TaskStore::written() {
-  for (auto& [key, block] : blocks_) {
-    if (!block.dirty) continue;
-    block.dirty = false;
-    for (auto at = block.rows.begin(); at != block.rows.end();) {
-      at->second.dirty = false;
-      if (!at->second.deleted) {
-        ++at;
-        continue;
-      }
-      block.bytes -= cost(at->second);
-      bytes_ -= cost(at->second);
-      at = block.rows.erase(at);
-    }
+  for (Held* block : dirty_) {
+    block->written();
+    changed(*block, true);
   }
-  dirty_ = false;
+  dirty_.clear();
 }
 
 }  // namespace sujip

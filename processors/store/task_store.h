@@ -7,50 +7,52 @@
 // Owned by one lane thread. What is not checkpointed is lost with the object, which is right: it is
 // read back from Kafka.
 
+#include <atomic>
 #include <cstdint>
-#include <list>
-#include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "processors/store/block.h"
 #include "processors/store/store.h"
 
 namespace sujip {
 
+// Memory for the rows of all tasks of a process together.
+struct MemoryBudget {
+  explicit MemoryBudget(size_t bytes) : limit(bytes) {}
+  const size_t limit;
+  std::atomic<size_t> used = 0;
+};
+
 class TaskStore {
  public:
-  struct Entry {
-    std::string value;
-    bool dirty = false;
-    bool deleted = false;  // kept until the next checkpoint has written the delete
-  };
-
-  struct Block {
-    std::map<KeyHash, Entry> rows;
-    size_t bytes = 0;
-    bool dirty = false;
-    std::list<std::pair<uint8_t, uint64_t>>::iterator place;  // in the order of use
-  };
-
   // `store` may be null: then nothing is read or kept beyond this object (tests).
-  TaskStore(Store* store, std::string_view task_name, size_t memory_bytes);
+  TaskStore(Store* store, std::string_view task_name, std::shared_ptr<MemoryBudget> budget);
+  // With a budget of its own.
+  TaskStore(Store* store, std::string_view task_name, size_t memory_bytes)
+      : TaskStore(store, task_name, std::make_shared<MemoryBudget>(memory_bytes)) {}
+  ~TaskStore() { count(0, bytes_); }
+  TaskStore(const TaskStore&) = delete;
 
-  // The block of a prefix; the reference stays valid until release_memory() or checkpoint().
+  // The block of a prefix; the reference stays valid until release_memory().
   Block& block(uint8_t space, uint64_t prefix);
-  // nullptr when there is none.
-  const std::string* find(Block& block, const KeyHash& key) const;
-  void put(Block& block, const KeyHash& key, std::string value);
+  // Writes go through here, so that a checkpoint finds them.
+  void put(Block& block, const KeyHash& key, std::string_view value);
   void erase(Block& block, const KeyHash& key);
 
-  // Lets clean blocks go until the memory limit holds again. Call between records.
+  // Lets clean blocks go while the budget is exceeded, as many as this task's part of it. Call between
+  // records.
   void release_memory();
   size_t bytes() const { return bytes_; }
-  bool dirty() const { return dirty_; }
+  // Bytes of the blocks that the next checkpoint has to write from.
+  size_t dirty_bytes() const;
+  bool dirty() const { return !dirty_.empty(); }
 
-  // The dirty rows as writes for Store::ingest; after it succeeded call written().
-  void collect(std::vector<Store::Write>& writes);
+  // Adds the dirty rows and `meta` to a checkpoint; after it was ingested call written().
+  void write(Store::Checkpoint& checkpoint, std::string_view meta);
   void written();
 
   uint64_t task() const { return task_; }
@@ -62,15 +64,21 @@ class TaskStore {
   struct BlockKeyHash {
     size_t operator()(const BlockKey& k) const { return k.second ^ (uint64_t{k.first} << 56); }
   };
-  static size_t cost(const Entry& entry) { return entry.value.size() + 112; }
+  struct Held : Block {
+    BlockKey name;
+    size_t counted = 0;  // bytes of it in bytes_
+    uint64_t used = 0;   // when last asked for, in calls of block()
+  };
+  void changed(Block& block, bool was_dirty);
+  void count(size_t more, size_t less);
 
   Store* store_;
   uint64_t task_;
-  size_t limit_;
+  std::shared_ptr<MemoryBudget> budget_;
   size_t bytes_ = 0;
-  bool dirty_ = false;
-  std::unordered_map<BlockKey, Block, BlockKeyHash> blocks_;
-  std::list<BlockKey> order_;  // least recently used first
+  uint64_t uses_ = 0;
+  std::unordered_map<BlockKey, Held, BlockKeyHash> blocks_;
+  std::vector<Held*> dirty_;
 };
 
 }  // namespace sujip

@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import time
@@ -117,39 +118,43 @@ def run_sujip(broker, args, expected):
                     broker.address, "--delete", "--group", f"bench.sujip-{group}")
     sujip = Sujip(broker, args.program, [HERE / "streams/ad_report.yaml"])
     sujip.call("topics", "apply")
-    progress = Progress(broker, {"bench.sujip-entity": RAW, "bench.sujip-rollup": "bench.delta.rollup"})
+    progress = Progress(broker, {"bench.sujip-entity": RAW})
+    outputs = [Progress(broker, {"unused": topic}) for topic in (CHANGES, ROLLUP)]
     broker_before = cpu_seconds(broker.pid)
-    began = time.monotonic()
+    began = told = time.monotonic()
     command = ["process", "--lanes", str(args.lanes), "--commit-interval", str(args.commit_interval)]
     if args.cache_mb:
         command += ["--cache-mb", str(args.cache_mb)]
     process = sujip.start(*command)
-    first = None
-    told = began
-    while True:
+    profiler = None
+    if args.perf:
+        profiler = subprocess.Popen(["perf", "record", "-q", "-g", "-F", "499", "-o", args.perf, "-p", str(process.pid)])
+    # The clock stops at the last growth of an output, which is when the last transaction became
+    # visible to readers of committed records.
+    first = last = None
+    seen = [0, 0]
+    figures = {}
+    while last is None or time.monotonic() - last < 3 or committed < end:
+        time.sleep(0.03)
         committed, end = progress.read("bench.sujip-entity")
         now = time.monotonic()
-        if first is None and committed > 0:
-            first = now
+        ends = [output.read("unused")[1] for output in outputs]
+        if ends != seen:
+            first = first or now
+            last, seen = now, ends
+            figures = {"app_cpu_s": round(cpu_seconds(process.pid), 2),
+                       "broker_cpu_s": round(cpu_seconds(broker.pid) - broker_before, 2),
+                       "rss_mb": peak_rss_mb(process.pid)}
         if now - told > 5:
             told = now
             say(f"  {committed:,} of {end:,}, {peak_rss_mb(process.pid)} MB")
-        if committed >= end:
-            added, deltas = progress.read("bench.sujip-rollup")
-            if added >= deltas:
-                break
         if process.poll() is not None:
             raise SystemExit(f"sujip ended: {sujip.log.read_text()[-2000:]}")
-        time.sleep(0.03)
-    wall = time.monotonic() - began
-    figures = {"wall_s": round(wall, 2), "events_per_s": round(args.events / wall),
-               "events_per_s_after_first": round(args.events / (time.monotonic() - first)),
-               "app_cpu_s": cpu_seconds(process.pid),
-               "broker_cpu_s": round(cpu_seconds(broker.pid) - broker_before, 2),
-               "rss_mb": peak_rss_mb(process.pid)}
-    if args.hold:
-        say(f"holding pid {process.pid}, broker {broker.address}")
-        input()
+    figures |= {"wall_s": round(last - began, 2), "events_per_s": round(args.events / (last - began)),
+                "events_per_s_after_first": round(args.events / (last - first))}
+    if profiler:
+        profiler.send_signal(signal.SIGINT)
+        profiler.wait()
     sujip.stop(process)
     figures["cpu_per_million"] = round(figures["app_cpu_s"] / args.events * 1e6, 2)
     if args.no_verify:
@@ -228,7 +233,7 @@ def main():
     p.add_argument("--only-sujip", action="store_true")
     p.add_argument("--full", action="store_true", help="check every change against the one before it")
     p.add_argument("--no-verify", action="store_true", help="for profiling")
-    p.add_argument("--hold", action="store_true", help="wait for a line on stdin before our side ends")
+    p.add_argument("--perf", metavar="FILE", help="record a profile of our side")
     p.add_argument("--program", default=str(HERE.parents[1] / "build/release/sujip"))
     p.add_argument("--work", default="/var/tmp/sujip-bench", help="generated input and built peers")
     args = p.parse_args()

@@ -140,6 +140,17 @@ class Progress:
 
     def read(self, group):
         """(committed, end) summed over the partitions."""
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                return self.read_once(group)
+            except confluent_kafka.KafkaException:
+                # Leaders of topics just made are not known everywhere yet.
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+
+    def read_once(self, group):
         consumer, parts = self.consumers[group]
         committed = sum(max(0, p.offset) for p in consumer.committed(parts, timeout=30))
         end = sum(consumer.get_watermark_offsets(p, timeout=30)[1] for p in parts)

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
+#include <algorithm>
+
 #include "processors/rollup/delta.h"
 #include "tests/unit/support/sales.h"
 
@@ -25,7 +27,10 @@ void add(DeltaCollector& deltas, const Sale& sale, int sign) {
   const std::string bytes = encoded(sale);
   std::vector<FieldValue> row;
   ASSERT_TRUE(decode_row(sale_dataset(), bytes, row));
-  deltas.add(row, sign);
+  if (sign > 0)
+    deltas.change(nullptr, &row);
+  else
+    deltas.change(&row, nullptr);
 }
 
 Sale on(const char* day, int64_t quantity, const std::string& order = "1") {
@@ -55,32 +60,35 @@ TEST(Deltas, AreReadBackAsWritten) {
   const auto shapes = rollup_shapes(sale_dataset());
   const RollupShape& shape = shapes.front();
   EXPECT_TRUE(rc::check([&] {
-    std::map<int32_t, DayDelta> days;
-    for (int n = *rc::gen::inRange(0, 5); n > 0; --n) {
-      DayDelta& d = days[*rc::gen::inRange(-20000, 60000)];
+    std::vector<DayDelta> days(*rc::gen::inRange<size_t>(0, 5));
+    for (DayDelta& d : days) {
+      d.day = *rc::gen::inRange(-20000, 60000);
       d.rows = *rc::gen::arbitrary<int64_t>();
       d.sums.resize(shape.sums.size());
       for (Int128& s : d.sums) s = static_cast<Int128>(*rc::gen::arbitrary<int64_t>()) * 1000003;
-      d.distinct.resize(shape.distinct_count());
-      for (auto& values : d.distinct)
+      for (size_t measure = 0; measure < shape.distinct_count(); ++measure)
         for (int v = *rc::gen::inRange(0, 4); v > 0; --v)
-          values[{*rc::gen::arbitrary<uint64_t>(), *rc::gen::arbitrary<uint64_t>()}] =
-              *rc::gen::inRange<int64_t>(1, 1000) * (v % 2 == 0 ? -1 : 1);
+          d.distinct.push_back({measure,
+                                {*rc::gen::arbitrary<uint64_t>(), *rc::gen::arbitrary<uint64_t>()},
+                                *rc::gen::inRange<int64_t>(1, 1000) * (v % 2 == 0 ? -1 : 1)});
+      std::sort(d.distinct.begin(), d.distinct.end());
     }
-    const std::string bytes = encode_deltas(days);
-    std::map<int32_t, DayDelta> back;
-    RC_ASSERT(decode_deltas(shape, bytes, back));
-    RC_ASSERT(back.size() == days.size());
-    for (const auto& [day, delta] : days) {
-      RC_ASSERT(back[day].rows == delta.rows);
-      RC_ASSERT(back[day].sums == delta.sums);
-      RC_ASSERT(back[day].distinct == delta.distinct);
+    const std::string bytes = encode_deltas(shape, days, days.size());
+    DeltaReader reader(shape, bytes);
+    DayDelta back;
+    for (const DayDelta& d : days) {
+      RC_ASSERT(reader.next(back));
+      RC_ASSERT(back.day == d.day && back.rows == d.rows);
+      RC_ASSERT(back.sums == d.sums);
+      RC_ASSERT(back.distinct == d.distinct);
     }
-    RC_ASSERT(encode_deltas(back) == bytes);
+    RC_ASSERT(!reader.next(back) && reader.ok());
     for (size_t n = 0; n < bytes.size(); ++n) {
-      std::map<int32_t, DayDelta> ignored;
       const std::string cut(bytes, 0, n);
-      RC_ASSERT(!decode_deltas(shape, cut, ignored));
+      DeltaReader damaged(shape, cut);
+      while (damaged.next(back)) {
+      }
+      RC_ASSERT(!damaged.ok());
     }
   }));
 }
@@ -107,14 +115,19 @@ TEST(Deltas, OneRecordForASetOfDimensionsPerCommit) {
   for (const auto& item : out.items()) {
     EXPECT_EQ(item.topic, "delta.rollup");
     if (item.record.key != R"({"dataset":"sale","grain":"source","currency":"KRW","source":"shop"})") continue;
-    std::map<int32_t, DayDelta> days;
-    ASSERT_TRUE(decode_deltas(*find_shape(shapes, "source"), *item.record.value, days));
-    ASSERT_EQ(days.size(), 2U);
-    const DayDelta& fifth = days[Day::parse("2011-01-05")->since_epoch];
+    DeltaReader days(*find_shape(shapes, "source"), *item.record.value);
+    DayDelta fifth;
+    ASSERT_TRUE(days.next(fifth));
+    EXPECT_EQ(fifth.day, Day::parse("2011-01-05")->since_epoch);
     EXPECT_EQ(fifth.rows, 2);
     EXPECT_TRUE(fifth.sums[0] == 7);
-    ASSERT_EQ(fifth.distinct[0].size(), 1U);  // one order, by two lines
-    EXPECT_EQ(fifth.distinct[0].begin()->second, 2);
+    // One order, by two lines.
+    ASSERT_EQ(std::count_if(fifth.distinct.begin(), fifth.distinct.end(), [](const auto& c) { return c.measure == 0; }), 1);
+    EXPECT_EQ(fifth.distinct[0].count, 2);
+    DayDelta sixth;
+    ASSERT_TRUE(days.next(sixth));
+    EXPECT_FALSE(days.next(sixth));
+    EXPECT_TRUE(days.ok());
     return;
   }
   FAIL() << "no delta of the source";
@@ -131,7 +144,7 @@ TEST(Deltas, ARowWithoutADayCountsNowhere) {
   std::vector<FieldValue> row;
   ASSERT_TRUE(decode_row(listing, bytes, row));
   DeltaCollector deltas(listing);
-  deltas.add(row, 1);
+  deltas.change(nullptr, &row);
   EXPECT_TRUE(deltas.empty());
 }
 

@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <rapidcheck.h>
 
 #include <cstdio>
 #include <filesystem>
@@ -32,9 +33,9 @@ Rows scanned(const Store& store, uint64_t task, uint8_t space, uint64_t prefix) 
 }
 
 void checkpoint(Store& store, TaskStore& task, const std::string& meta) {
-  std::vector<Store::Write> writes;
-  task.collect(writes);
-  ASSERT_TRUE(store.ingest(writes, {{task.task(), meta}}).ok());
+  Store::Checkpoint file(store);
+  task.write(file, meta);
+  ASSERT_TRUE(file.ingest().ok());
   task.written();
 }
 
@@ -57,7 +58,7 @@ TEST(Store, KeepsRowsMetaAndDeletes) {
 
   task.erase(task.block(1, 7), {1, 9});
   task.put(task.block(1, 7), {2, 1}, "two again");
-  EXPECT_EQ(task.find(task.block(1, 7), {1, 9}), nullptr);
+  EXPECT_EQ(task.block(1, 7).find({1, 9}), std::nullopt);
   checkpoint(*store, task, "at 9");
   EXPECT_EQ(scanned(*store, task.task(), 1, 7), (Rows{{{2, 1}, "two again"}}));
 
@@ -66,9 +67,9 @@ TEST(Store, KeepsRowsMetaAndDeletes) {
   store = open(dir.path());
   TaskStore again(store.get(), "a", 1 << 20);
   EXPECT_EQ(again.meta(), "at 9");
-  ASSERT_NE(again.find(again.block(1, 7), {2, 1}), nullptr);
-  EXPECT_EQ(*again.find(again.block(1, 7), {2, 1}), "two again");
-  EXPECT_EQ(again.find(again.block(1, 7), {1, 9}), nullptr);
+  ASSERT_NE(again.block(1, 7).find({2, 1}), std::nullopt);
+  EXPECT_EQ(again.block(1, 7).find({2, 1}), "two again");
+  EXPECT_EQ(again.block(1, 7).find({1, 9}), std::nullopt);
 }
 
 TEST(Store, WipeForgetsOneTaskOnly) {
@@ -137,20 +138,18 @@ TEST(Store, ACrashBetweenTheFileAndKnowingOfItIsHarmless) {
   {
     TaskStore task(store.get(), "a", 1 << 20);
     task.put(task.block(1, 1), {1, 1}, "x");
-    std::vector<Store::Write> writes;
-    task.collect(writes);
-    ASSERT_TRUE(store->ingest(writes, {{task.task(), "m"}}).ok());
-    // The same once more, as a task that does not know would.
-    writes.clear();
-    task.collect(writes);
-    ASSERT_EQ(writes.size(), 1U);
-    ASSERT_TRUE(store->ingest(writes, {{task.task(), "m"}}).ok());
+    // Twice, as a task that does not know of the first would.
+    for (int i = 0; i < 2; ++i) {
+      Store::Checkpoint file(*store);
+      task.write(file, "m");
+      ASSERT_TRUE(file.ingest().ok());
+    }
   }
   store.reset();
   store = open(dir.path());
   TaskStore task(store.get(), "a", 1 << 20);
   EXPECT_EQ(task.meta(), "m");
-  ASSERT_NE(task.find(task.block(1, 1), {1, 1}), nullptr);
+  ASSERT_NE(task.block(1, 1).find({1, 1}), std::nullopt);
 }
 
 TEST(TaskStore, CleanBlocksLeaveDirtyOnesStay) {
@@ -159,15 +158,15 @@ TEST(TaskStore, CleanBlocksLeaveDirtyOnesStay) {
   TaskStore task(store.get(), "a", 0);  // no memory at all
   for (uint64_t p = 0; p < 10; ++p) task.put(task.block(1, p), {p, p}, std::string(100, 'x'));
   task.release_memory();
-  for (uint64_t p = 0; p < 10; ++p) ASSERT_NE(task.find(task.block(1, p), {p, p}), nullptr) << p;
+  for (uint64_t p = 0; p < 10; ++p) ASSERT_NE(task.block(1, p).find({p, p}), std::nullopt) << p;
   checkpoint(*store, task, "m");
   task.put(task.block(1, 3), {3, 4}, "dirty");
   const size_t before = task.bytes();
   task.release_memory();
   EXPECT_LT(task.bytes(), before);
   EXPECT_GT(task.bytes(), 0U);
-  ASSERT_NE(task.find(task.block(1, 3), {3, 4}), nullptr);
-  for (uint64_t p = 0; p < 10; ++p) ASSERT_NE(task.find(task.block(1, p), {p, p}), nullptr) << "read back " << p;
+  ASSERT_NE(task.block(1, 3).find({3, 4}), std::nullopt);
+  for (uint64_t p = 0; p < 10; ++p) ASSERT_NE(task.block(1, p).find({p, p}), std::nullopt) << "read back " << p;
   checkpoint(*store, task, "m");
   task.release_memory();
   EXPECT_EQ(task.bytes(), 0U);
@@ -175,7 +174,7 @@ TEST(TaskStore, CleanBlocksLeaveDirtyOnesStay) {
 
 TEST(TaskStore, BytesComeAndGoWithTheRows) {
   TaskStore task(nullptr, "a", 0);
-  TaskStore::Block& block = task.block(1, 1);
+  Block& block = task.block(1, 1);
   const size_t empty = task.bytes();
   task.put(block, {1, 1}, "x");
   task.put(block, {1, 1}, std::string(500, 'y'));
@@ -184,8 +183,54 @@ TEST(TaskStore, BytesComeAndGoWithTheRows) {
   task.erase(block, {9, 9});  // never was there
   task.written();
   EXPECT_EQ(task.bytes(), empty);
-  EXPECT_EQ(task.find(block, {1, 1}), nullptr);
+  EXPECT_EQ(block.find({1, 1}), std::nullopt);
   EXPECT_EQ(task.meta(), "");
+}
+
+// Whatever is put, erased and written in whatever order: what a sorted map would hold.
+TEST(Block, HoldsWhatASortedMapWould) {
+  struct Kept {
+    std::string value;
+    bool dirty;
+  };
+  EXPECT_TRUE(rc::check([] {
+    Block block;
+    std::map<KeyHash, Kept> oracle;
+    const auto keys = *rc::gen::inRange<uint64_t>(1, 80);
+    for (const int what : *rc::gen::container<std::vector<int>>(rc::gen::inRange(0, 100))) {
+      const KeyHash key{*rc::gen::inRange<uint64_t>(0, keys) * 7919 % 101, 5};
+      if (what < 60) {
+        const auto value = *rc::gen::container<std::string>(rc::gen::inRange<char>(0, 127));
+        block.put(key, value);
+        oracle[key] = {value, true};
+      } else if (what < 85) {
+        block.erase(key);
+        oracle.erase(key);
+      } else if (what < 90) {
+        block.written();
+        for (auto& [k, kept] : oracle) kept.dirty = false;
+      } else {
+        const auto found = block.find(key);
+        RC_ASSERT(found.has_value() == oracle.contains(key));
+        if (found) RC_ASSERT(*found == oracle[key].value);
+      }
+    }
+    std::map<KeyHash, Kept> left;
+    const KeyHash* last = nullptr;
+    for (const Block::Row& row : block.sorted()) {
+      const bool ascending = last == nullptr || *last < row.key;
+      RC_ASSERT(ascending);
+      last = &row.key;
+      if (!row.deleted) left[row.key] = {std::string(block.value(row)), row.dirty};
+    }
+    RC_ASSERT(left.size() == oracle.size());
+    for (const auto& [key, kept] : oracle) {
+      RC_ASSERT(left.contains(key));
+      RC_ASSERT(left[key].value == kept.value);
+      RC_ASSERT(left[key].dirty == kept.dirty);
+      RC_ASSERT(block.find(key) == std::optional<std::string_view>(kept.value));
+    }
+  }));
 }
 
 }  // namespace

@@ -184,12 +184,12 @@ class Slot {
   // `survived`: false when the process dies between writing the file and knowing that it did.
   void checkpoint(bool survived = true) {
     if (open_ || disk_ == nullptr || !store_->dirty()) return;
-    std::vector<Store::Write> writes;
-    store_->collect(writes);
     std::string positions;
     for (const std::string& topic : task_->state_topics())
       positions += std::to_string(topics_.log(topic, partition_).size()) + " ";
-    check(disk_->ingest(writes, {{store_->task(), positions}}));
+    Store::Checkpoint file(*disk_);
+    store_->write(file, positions);
+    check(file.ingest());
     if (!survived) {
       start(false);
       return;
