@@ -40,8 +40,6 @@ void write_digits(char* to, int value, int n) {
   for (int i = n - 1; i >= 0; --i, value /= 10) to[i] = static_cast<char>('0' + value % 10);
 }
 
-int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
-
 }  // namespace
 
 std::optional<Day> Day::parse(std::string_view t) {

@@ -42,6 +42,11 @@ std::string_view name_of(Period period);
 std::optional<Period> parse_period(std::string_view name);
 Day start_of(Period period, Day day);
 
+// Rounds down, also below zero.
+constexpr int64_t floor_div(int64_t a, int64_t b) {
+  return a >= 0 ? a / b : -((-a + b - 1) / b);
+}
+
 using TimeMs = int64_t;  // milliseconds since 1970-01-01T00:00:00Z
 
 inline constexpr TimeMs kSeoulOffsetMs = 9LL * 3600 * 1000;

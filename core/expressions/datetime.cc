@@ -6,14 +6,14 @@
 #include <array>
 #include <chrono>
 
+#include "core/calendar.h"
+
 namespace sujip {
 namespace {
 
 namespace ch = std::chrono;
 constexpr int64_t kSecond = 1000000;
 constexpr int64_t kDay = 86400 * kSecond;
-
-int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
 
 }  // namespace
 

@@ -126,43 +126,69 @@ void append_ascii_json_string(std::string& out, std::string_view text, bool html
   out += '"';
 }
 
-}  // namespace
+// How json.dumps of Python differs from the compact JSON of events.
+struct JsonStyle {
+  bool python = false;  // spaces behind separators, 1.0 stays 1.0, nothing but ASCII
+  bool sort_keys = false;
+  bool html_safe = false;
+};
 
-void append_json(std::string& out, const Value& value) {
+void write_text(std::string& out, std::string_view text, const JsonStyle& style) {
+  if (style.python) append_ascii_json_string(out, text, style.html_safe);
+  else append_json_string(out, text);
+}
+
+void write_json(std::string& out, const Value& value, const JsonStyle& style) {
+  const std::string_view comma = style.python ? ", " : ",";
+  bool first = true;
+  const auto separate = [&] {
+    if (!first) out += comma;
+    first = false;
+  };
+  const auto field = [&](const Object::Field& f) {
+    separate();
+    write_text(out, f.first, style);
+    out += style.python ? ": " : ":";
+    write_json(out, f.second, style);
+  };
   switch (value.kind()) {
     case Value::Kind::undefined:
     case Value::Kind::null: out += "null"; break;
     case Value::Kind::boolean: out += value.boolean() ? "true" : "false"; break;
-    case Value::Kind::number: value.number().append_to(out); break;
-    case Value::Kind::string: append_json_string(out, value.string()); break;
-    case Value::Kind::list: {
+    case Value::Kind::number:
+      if (style.python) append_number_text(out, value.number());
+      else value.number().append_to(out);
+      break;
+    case Value::Kind::string: write_text(out, value.string(), style); break;
+    case Value::Kind::list:
       out += '[';
-      bool first = true;
       for (const Value& v : value.list()) {
-        if (!first) out += ',';
-        first = false;
-        append_json(out, v);
+        separate();
+        write_json(out, v, style);
       }
       out += ']';
       break;
-    }
-    case Value::Kind::object: {
+    case Value::Kind::object:
       out += '{';
-      bool first = true;
-      for (const auto& [key, v] : value.object()) {
-        if (!first) out += ',';
-        first = false;
-        append_json_string(out, key);
-        out += ':';
-        append_json(out, v);
+      if (style.sort_keys) {
+        std::vector<const Object::Field*> fields;
+        for (const auto& f : value.object()) fields.push_back(&f);
+        std::sort(fields.begin(), fields.end(),
+                  [](const auto* a, const auto* b) { return a->first < b->first; });
+        for (const auto* f : fields) field(*f);
+      } else {
+        for (const auto& f : value.object()) field(f);
       }
       out += '}';
       break;
-    }
     case Value::Kind::datetime: append_json_string(out, iso_text(value.datetime())); break;
     case Value::Kind::duration: append_json_string(out, duration_text(value.duration())); break;
   }
 }
+
+}  // namespace
+
+void append_json(std::string& out, const Value& value) { write_json(out, value, {}); }
 
 std::string to_json(const Value& value) {
   std::string out;
@@ -179,36 +205,7 @@ std::string python_text(const Value& value) {
 }
 
 void append_python_json(std::string& out, const Value& value, bool sort_keys, bool html_safe) {
-  switch (value.kind()) {
-    case Value::Kind::number: append_number_text(out, value.number()); break;
-    case Value::Kind::string: append_ascii_json_string(out, value.string(), html_safe); break;
-    case Value::Kind::list: {
-      out += '[';
-      for (size_t i = 0; i < value.list().size(); ++i) {
-        if (i > 0) out += ", ";
-        append_python_json(out, value.list()[i], sort_keys, html_safe);
-      }
-      out += ']';
-      break;
-    }
-    case Value::Kind::object: {
-      std::vector<const Object::Field*> fields;
-      for (const auto& f : value.object()) fields.push_back(&f);
-      if (sort_keys)
-        std::sort(fields.begin(), fields.end(),
-                  [](const auto* a, const auto* b) { return a->first < b->first; });
-      out += '{';
-      for (size_t i = 0; i < fields.size(); ++i) {
-        if (i > 0) out += ", ";
-        append_ascii_json_string(out, fields[i]->first, html_safe);
-        out += ": ";
-        append_python_json(out, fields[i]->second, sort_keys, html_safe);
-      }
-      out += '}';
-      break;
-    }
-    default: append_json(out, value);
-  }
+  write_json(out, value, {true, sort_keys, html_safe});
 }
 
 }  // namespace sujip
