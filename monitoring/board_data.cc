@@ -12,7 +12,26 @@ std::string ms(const std::string& column) {
   return "(extract(epoch from " + column + ") * 1000)::bigint";
 }
 
-std::string text(const pg::Rows& rows, int r, int c) { return std::string(rows.text(r, c)); }
+void read(const pg::Rows& rows, int r, int c, std::string& out) { out = rows.text(r, c); }
+void read(const pg::Rows& rows, int r, int c, int64_t& out) { out = rows.integer(r, c); }
+void read(const pg::Rows& rows, int r, int c, std::optional<int64_t>& out) {
+  out = rows.maybe_integer(r, c);
+}
+void read(const pg::Rows& rows, int r, int c, std::optional<Day>& out) {
+  out = Day::parse(rows.text(r, c));
+}
+
+// Appends an item per row; `fields` in the order of the columns.
+template <class Item, class... Field>
+void append(std::vector<Item>& out, const pg::Rows& rows, Field Item::*... fields) {
+  out.reserve(out.size() + static_cast<size_t>(rows.size()));
+  for (int r = 0; r < rows.size(); ++r) {
+    Item item;
+    int column = 0;
+    (read(rows, r, column++, item.*fields), ...);
+    out.push_back(std::move(item));
+  }
+}
 
 Status read_sources(pg::Connection& connection, BoardData& data) {
   SUJIP_TRY(const pg::Rows rows,
@@ -20,22 +39,10 @@ Status read_sources(pg::Connection& connection, BoardData& data) {
                             "accounts_collected, held, problems, " +
                             ms("last_attempt") + ", " + ms("last_success") +
                             ", complete_through from sujip.board_source order by source"));
-  for (int r = 0; r < rows.size(); ++r) {
-    Source s;
-    s.name = text(rows, r, 0);
-    s.kind = text(rows, r, 1);
-    s.slices = rows.integer(r, 2);
-    s.overdue = rows.integer(r, 3);
-    s.rows = rows.integer(r, 4);
-    s.accounts_expected = rows.integer(r, 5);
-    s.accounts_collected = rows.integer(r, 6);
-    s.held = rows.integer(r, 7);
-    s.problems = rows.integer(r, 8);
-    s.last_attempt = rows.maybe_integer(r, 9);
-    s.last_success = rows.maybe_integer(r, 10);
-    s.complete_through = Day::parse(rows.text(r, 11));
-    data.sources.push_back(std::move(s));
-  }
+  append(data.sources, rows, &Source::name, &Source::kind, &Source::slices, &Source::overdue,
+         &Source::rows, &Source::accounts_expected, &Source::accounts_collected, &Source::held,
+         &Source::problems, &Source::last_attempt, &Source::last_success,
+         &Source::complete_through);
   return {};
 }
 
@@ -44,25 +51,9 @@ Status read_slices(pg::Connection& connection, BoardData& data) {
             connection.exec("select source, account, dataset, slice, scope, run, kind, \"column\", "
                             "data_date, state, rows, restatements, restated_rows, reason "
                             "from sujip.board_slice order by source, account, slice, dataset, run"));
-  data.slices.reserve(static_cast<size_t>(rows.size()));
-  for (int r = 0; r < rows.size(); ++r) {
-    Slice s;
-    s.source = text(rows, r, 0);
-    s.account = text(rows, r, 1);
-    s.dataset = text(rows, r, 2);
-    s.slice = text(rows, r, 3);
-    s.scope = text(rows, r, 4);
-    s.run = text(rows, r, 5);
-    s.kind = text(rows, r, 6);
-    s.column = text(rows, r, 7);
-    s.date = Day::parse(rows.text(r, 8));
-    s.state = text(rows, r, 9);
-    s.rows = rows.integer(r, 10);
-    s.restatements = rows.integer(r, 11);
-    s.restated_rows = rows.integer(r, 12);
-    s.reason = text(rows, r, 13);
-    data.slices.push_back(std::move(s));
-  }
+  append(data.slices, rows, &Slice::source, &Slice::account, &Slice::dataset, &Slice::slice,
+         &Slice::scope, &Slice::run, &Slice::kind, &Slice::column, &Slice::date, &Slice::state,
+         &Slice::rows, &Slice::restatements, &Slice::restated_rows, &Slice::reason);
   return {};
 }
 
@@ -72,23 +63,9 @@ Status read_held(pg::Connection& connection, BoardData& data) {
                             ms("snapshot_at") +
                             ", rows, created, updated, deleted, zeroed "
                             "from sujip.board_held order by source, scope, run"));
-  for (int r = 0; r < rows.size(); ++r) {
-    HeldRun h;
-    h.source = text(rows, r, 0);
-    h.account = text(rows, r, 1);
-    h.dataset = text(rows, r, 2);
-    h.slice = text(rows, r, 3);
-    h.scope = text(rows, r, 4);
-    h.run = text(rows, r, 5);
-    h.reason = text(rows, r, 6);
-    h.snapshot_at = rows.maybe_integer(r, 7);
-    h.rows = rows.integer(r, 8);
-    h.created = rows.integer(r, 9);
-    h.updated = rows.integer(r, 10);
-    h.deleted = rows.integer(r, 11);
-    h.zeroed = rows.integer(r, 12);
-    data.held.push_back(std::move(h));
-  }
+  append(data.held, rows, &HeldRun::source, &HeldRun::account, &HeldRun::dataset, &HeldRun::slice,
+         &HeldRun::scope, &HeldRun::run, &HeldRun::reason, &HeldRun::snapshot_at, &HeldRun::rows,
+         &HeldRun::created, &HeldRun::updated, &HeldRun::deleted, &HeldRun::zeroed);
   return {};
 }
 
@@ -97,19 +74,9 @@ Status read_problems(pg::Connection& connection, BoardData& data) {
             connection.exec("select source, scope, stage, file, state, message, hint, " + ms("ts") +
                             ", count(*) over () from sujip.board_problem order by ts desc limit " +
                             std::to_string(BoardData::kListed)));
-  for (int r = 0; r < rows.size(); ++r) {
-    Problem p;
-    p.source = text(rows, r, 0);
-    p.scope = text(rows, r, 1);
-    p.stage = text(rows, r, 2);
-    p.file = text(rows, r, 3);
-    p.state = text(rows, r, 4);
-    p.message = text(rows, r, 5);
-    p.hint = text(rows, r, 6);
-    p.at = rows.maybe_integer(r, 7);
-    data.problem_count = rows.integer(r, 8);
-    data.problems.push_back(std::move(p));
-  }
+  append(data.problems, rows, &Problem::source, &Problem::scope, &Problem::stage, &Problem::file,
+         &Problem::state, &Problem::message, &Problem::hint, &Problem::at);
+  if (!rows.empty()) data.problem_count = rows.integer(0, 8);
   return {};
 }
 
@@ -117,22 +84,15 @@ Status read_dead_letters(pg::Connection& connection, BoardData& data) {
   SUJIP_TRY(const pg::Rows counts,
             connection.exec("select topic, count(*) filter (where retried_at is null) "
                             "from sujip.dead_letter group by topic order by topic"));
-  for (int r = 0; r < counts.size(); ++r) data.dead_letters[text(counts, r, 0)] = counts.integer(r, 1);
+  for (int r = 0; r < counts.size(); ++r)
+    data.dead_letters[std::string(counts.text(r, 0))] = counts.integer(r, 1);
   SUJIP_TRY(const pg::Rows rows,
             connection.exec("select topic, partition, \"offset\", dataset, scope, reason, " + ms("ts") +
                             " from sujip.dead_letter where retried_at is null "
                             "order by ts desc nulls last limit 5"));
-  for (int r = 0; r < rows.size(); ++r) {
-    DeadLetterLine d;
-    d.topic = text(rows, r, 0);
-    d.partition = rows.integer(r, 1);
-    d.offset = rows.integer(r, 2);
-    d.dataset = text(rows, r, 3);
-    d.scope = text(rows, r, 4);
-    d.reason = text(rows, r, 5);
-    d.at = rows.maybe_integer(r, 6);
-    data.newest_dead.push_back(std::move(d));
-  }
+  using Line = DeadLetterLine;
+  append(data.newest_dead, rows, &Line::topic, &Line::partition, &Line::offset, &Line::dataset,
+         &Line::scope, &Line::reason, &Line::at);
   return {};
 }
 
@@ -190,7 +150,7 @@ Result<std::string> read_fingerprint(pg::Connection& connection) {
                 "(select max(updated_at)::text || count(*) from sujip.known_account), "
                 "(select count(*) from sujip.run_log where state = 'finished'), "
                 "(select max(updated_at)::text || count(*) from sujip.expectation))"));
-  return text(rows, 0, 0);
+  return std::string(rows.text(0, 0));
 }
 
 Result<BoardData> read_board(pg::Connection& connection) {
@@ -227,23 +187,11 @@ Result<SliceLog> read_slice_log(pg::Connection& connection, const std::string& s
                                  "account = $2 and slice = $3 and ($4 = '' or run = $4) "
                                  "order by run desc, dataset limit 100",
                              source, account, slice, run));
-  for (int r = 0; r < runs.size(); ++r) {
-    RunLine l;
-    l.scope = text(runs, r, 0);
-    l.dataset = text(runs, r, 1);
-    l.run = text(runs, r, 2);
-    l.state = text(runs, r, 3);
-    l.verdict = text(runs, r, 4);
-    l.reason = text(runs, r, 5);
-    l.by = text(runs, r, 6);
-    l.snapshot_at = runs.maybe_integer(r, 7);
-    l.decided_at = runs.maybe_integer(r, 8);
-    l.sunk_at = runs.maybe_integer(r, 9);
-    int64_t* const counts[] = {&l.rows,   &l.created,    &l.updated,  &l.minor, &l.deleted,
-                               &l.zeroed, &l.duplicates, &l.rejected, &l.same};
-    for (int c = 0; c < 9; ++c) *counts[c] = runs.integer(r, 10 + c);
-    log.runs.push_back(std::move(l));
-  }
+  append(log.runs, runs, &RunLine::scope, &RunLine::dataset, &RunLine::run, &RunLine::state,
+         &RunLine::verdict, &RunLine::reason, &RunLine::by, &RunLine::snapshot_at,
+         &RunLine::decided_at, &RunLine::sunk_at, &RunLine::rows, &RunLine::created,
+         &RunLine::updated, &RunLine::minor, &RunLine::deleted, &RunLine::zeroed,
+         &RunLine::duplicates, &RunLine::rejected, &RunLine::same);
   SUJIP_TRY(const pg::Rows stages,
             connection.query("select dataset, run, stage, state, file, message, hint, attempt, rows, "
                              "bytes, duration_ms, " +
@@ -252,23 +200,10 @@ Result<SliceLog> read_slice_log(pg::Connection& connection, const std::string& s
                                  "coalesce(slice, '') = $3 and ($4 = '' or run = $4) "
                                  "order by run desc, dataset, ts desc limit 200",
                              source, account, slice, run));
-  for (int r = 0; r < stages.size(); ++r) {
-    StageLine l;
-    l.dataset = text(stages, r, 0);
-    l.run = text(stages, r, 1);
-    l.stage = text(stages, r, 2);
-    l.state = text(stages, r, 3);
-    l.file = text(stages, r, 4);
-    l.message = text(stages, r, 5);
-    l.hint = text(stages, r, 6);
-    l.attempt = stages.integer(r, 7);
-    l.rows = stages.integer(r, 8);
-    l.bytes = stages.integer(r, 9);
-    l.duration_ms = stages.integer(r, 10);
-    l.started_at = stages.maybe_integer(r, 11);
-    l.at = stages.maybe_integer(r, 12);
-    log.stages.push_back(std::move(l));
-  }
+  append(log.stages, stages, &StageLine::dataset, &StageLine::run, &StageLine::stage,
+         &StageLine::state, &StageLine::file, &StageLine::message, &StageLine::hint,
+         &StageLine::attempt, &StageLine::rows, &StageLine::bytes, &StageLine::duration_ms,
+         &StageLine::started_at, &StageLine::at);
   return log;
 }
 
