@@ -10,14 +10,12 @@ import json
 import os
 import pathlib
 import subprocess
-import sys
-import urllib.request
 
 import pytest
 
+from vendor import LICENCE, SECRET, Vendor
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-LICENCE = "0100000000a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c"
-SECRET = "AQAAAABkZW1vLWFnZW5jeS1zZWNyZXQtbm90LXJlYWw9PQ=="
 D = decimal.Decimal
 
 
@@ -30,30 +28,6 @@ def find_probe():
 
 PROBE = find_probe()
 pytestmark = pytest.mark.skipif(PROBE is None, reason="engine_probe is not built (SUJIP_PROBE)")
-
-
-class Vendor:
-    def __init__(self, *options):
-        server = ROOT / "tests/simulators/naver_searchad/server.py"
-        self.process = subprocess.Popen(
-            [sys.executable, str(server), "--port", "0", "--quick", *options],
-            stdout=subprocess.PIPE, text=True)
-        line = self.process.stdout.readline()
-        assert line.startswith("ready "), line
-        self.url = line.split()[1]
-
-    def call(self, method, path, body=None):
-        data = json.dumps(body).encode() if body is not None else None
-        request = urllib.request.Request(self.url + path, data=data, method=method)
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.load(answer)
-
-    def get(self, path):
-        return self.call("GET", path)
-
-    def close(self):
-        self.process.terminate()
-        self.process.wait(timeout=20)
 
 
 @pytest.fixture
