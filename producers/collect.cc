@@ -10,7 +10,7 @@
 #include "core/exit_codes.h"
 #include "core/json_text.h"
 #include "core/log.h"
-#include "producers/collect_api.h"
+#include "producers/api_runners.h"
 #include "producers/feed_source.h"
 #include "producers/files/folder_watch.h"
 #include "producers/progress.h"
@@ -55,7 +55,8 @@ class Collector {
       : settings_(settings),
         options_(options),
         stop_(std::move(stop)),
-        progress_(options.progress) {}
+        progress_(options.progress),
+        apis_(settings, {options.once, options.guard, options.backfill}, stop_) {}
 
   int run() {
     int code = open();
@@ -64,7 +65,7 @@ class Collector {
     for (;;) {
       if (code == kExitOk) {
         const Status status = run_until_trouble();
-        if (status.ok()) return sources_.empty() && busy_ ? kExitIncomplete : kExitOk;
+        if (status.ok()) return nothing_to_do() && busy_ ? kExitIncomplete : kExitOk;
         log::error("{}", status.error().message());
       }
       if (!pause(kRetryAfter)) return kExitOk;
@@ -82,7 +83,7 @@ class Collector {
   // Connections, registered sources, their connectors. Everything is tried before anything starts.
   int open() {
     sources_.clear();
-    api_sources_.clear();
+    api_names_.clear();
     target_.reset();
     db_.reset();
     busy_ = false;
@@ -104,8 +105,12 @@ class Collector {
     for (const registry::Source& source : *registered) {
       if (!wanted(source)) continue;
       if (source.kind != "files") {
-        api_sources_.push_back(source);
+        api_names_.push_back(source.name);
         continue;
+      }
+      if (options_.backfill.is_given()) {
+        return usage({"a source of files has no accounts or days to choose", source.name,
+                      "offer a file again with `sujip upload`"});
       }
       auto feed = FeedSource::open(settings_, source, *datasets);
       if (!feed) return usage(feed.error());
@@ -136,6 +141,7 @@ class Collector {
   int run_once() {
     FeedCounts all;
     int code = busy_ ? kExitIncomplete : kExitOk;
+    for (const std::string& name : api_names_) apis_.start(name);
     for (Entry& entry : sources_) {
       auto counts = pass(entry, nullptr);
       if (!counts) {
@@ -147,7 +153,11 @@ class Collector {
       all += *counts;
     }
     progress_.finish();
-    if (code != kExitEnvironment) code = std::max(code, collect_apis(all));
+    const ApiRunners::Sum apis = apis_.join();
+    all.rows += apis.rows;
+    all.runs += apis.collected;
+    all.skipped += apis.same;
+    code = std::max(code, apis.code);
     if (code == kExitOk && (!all.refused.empty() || stop_.stop_requested())) code = kExitIncomplete;
     fmt::print("{}\n", summary_json(all));
     std::fflush(stdout);
@@ -165,12 +175,12 @@ class Collector {
 
   // Success: asked to stop (or nothing to do here). An error: connections are to be made anew.
   Status run_until_trouble() {
-    if (sources_.empty() && api_sources_.empty()) {
+    if (nothing_to_do()) {
       if (busy_) return {};
       log::warn("no source is registered; see `sujip source add --help`");
     }
+    for (const std::string& name : api_names_) apis_.start(name);
     feeds::FolderWatch watch;
-    Clock::time_point apis_due = Clock::now();
     while (!stop_.stop_requested()) {
       for (Entry& entry : sources_) {
         if (stop_.stop_requested() || Clock::now() < entry.due) continue;
@@ -186,11 +196,6 @@ class Collector {
         entry.due = Clock::now() + (entry.feed.left_some() ? std::chrono::seconds(1)
                                                            : entry.feed.every());
       }
-      if (!stop_.stop_requested() && !api_sources_.empty() && Clock::now() >= apis_due) {
-        FeedCounts counts;
-        collect_apis(counts);
-        apis_due = Clock::now() + std::chrono::seconds(60);
-      }
       if (watch.wait(kGlance)) {
         // Something was written: look again when the writer had a moment to finish.
         for (Entry& entry : sources_) {
@@ -201,30 +206,7 @@ class Collector {
     return {};
   }
 
-  int collect_apis(FeedCounts& all) {
-    int code = kExitOk;
-    for (const registry::Source& source : api_sources_) {
-      if (stop_.stop_requested()) break;
-      code = std::max(code, collect_api(source, all));
-    }
-    return code;
-  }
-
-  int collect_api(const registry::Source& source, FeedCounts& all) {
-    const auto report = collect_api_source(settings_, *db_, source, options_.once, stop_,
-                                           [&](const std::string& text) { log::debug("{}", text); });
-    if (!report) {
-      log::error("{}: {}", source.name, report.error().message());
-      return kExitEnvironment;
-    }
-    all.rows += report->rows;
-    all.runs += report->collected;
-    all.skipped += report->same;
-    if (report->collected + report->failed > 0)
-      log::info("{}: {} scopes collected, {} as before, {} skipped, {} failed, {} rows", source.name,
-                report->collected, report->same, report->skipped, report->failed, report->rows);
-    return report->complete() ? kExitOk : kExitIncomplete;
-  }
+  bool nothing_to_do() const { return sources_.empty() && api_names_.empty(); }
 
   // False: asked to stop.
   bool pause(std::chrono::seconds length) const {
@@ -250,8 +232,9 @@ class Collector {
   std::unique_ptr<pg::Connection> db_;
   std::unique_ptr<RawTarget> target_;
   std::vector<Entry> sources_;
-  std::vector<registry::Source> api_sources_;
+  std::vector<std::string> api_names_;
   bool busy_ = false;  // another process collects one of the sources
+  ApiRunners apis_;    // last: its threads end first
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/settings.h"
+#include "producers/collect_api.h"
 
 namespace sujip {
 
@@ -14,6 +15,7 @@ struct CollectOptions {
   bool guard = true;
   bool progress = false;  // also when stderr is no terminal
   std::vector<std::string> sources;  // empty: all that are enabled
+  Backfill backfill;  // of the sources, which all have an API then; goes with `once`
 };
 
 // Returns the exit code of the process. With `once` the last line of stdout is a JSON object:

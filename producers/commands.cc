@@ -147,18 +147,80 @@ void add_upload_command(CLI::App& app, const Settings& settings) {
   add->callback([&settings, options] { upload(settings, *options); });
 }
 
+struct CollectArguments {
+  CollectOptions options;
+  std::vector<std::string> sources;  // by --source
+  std::string from, to;
+  bool no_guard = false;
+};
+
+Day day_of(const std::string& option, const std::string& text) {
+  const auto day = Day::parse(text);
+  if (!day) command::stop({"not a date", option + " " + text, "e.g. 2011-01-05"}, kExitUsage);
+  return *day;
+}
+
+void check_backfill(CollectArguments& given) {
+  Backfill& backfill = given.options.backfill;
+  if (!given.from.empty()) {
+    const Day yesterday = seoul_day(now_ms()) - 1;
+    backfill.from = day_of("--from", given.from);
+    backfill.to = given.to.empty() ? yesterday : day_of("--to", given.to);
+    if (*backfill.to > yesterday) {
+      command::stop({"this day is not over yet in Seoul", "--to " + backfill.to->str(),
+                     "the last one is " + yesterday.str()},
+                    kExitUsage);
+    }
+    if (*backfill.from > *backfill.to) {
+      command::stop({"the first day is after the last", "--from " + backfill.from->str(),
+                     "the last one is " + backfill.to->str()},
+                    kExitUsage);
+    }
+  }
+  if (backfill.is_given() && given.options.sources.empty()) {
+    command::stop({"accounts and days are those of a source", "",
+                   "say which with --source NAME; see `sujip source list`"},
+                  kExitUsage);
+  }
+  if (backfill.is_given()) given.options.once = true;
+}
+
 void add_collect_command(CLI::App& app, const Settings& settings) {
-  auto options = std::make_shared<CollectOptions>();
-  auto no_guard = std::make_shared<bool>(false);
-  CLI::App* add = app.add_subcommand("collect", "Collect the sources that are due");
-  add->add_option("sources", options->sources, "Only these");
-  add->add_flag("--once", options->once,
+  auto given = std::make_shared<CollectArguments>();
+  CollectOptions& options = given->options;
+  CLI::App* add = app.add_subcommand(
+      "collect", "Collect the sources that are due, or chosen days of one with an API");
+  add->footer(
+      "A source with an API is asked for every day it was never asked for (as far back as its "
+      "connector says) and again for days the vendor still corrects. To fetch more, or once more:\n"
+      "  sujip collect --source naver_searchad --days 90\n"
+      "  sujip collect --source naver_searchad --account 1000002 --from 2026-03-01 --to 2026-03-31 "
+      "--force");
+  add->add_option("sources", options.sources, "Only these");
+  add->add_option("--source", given->sources, "Only this one; may be given again")
+      ->allow_extra_args(false);
+  add->add_flag("--once", options.once,
                 "End when nothing is due; the last line is a JSON object");
-  add->add_flag("--no-guard", *no_guard, "Never hold a snapshot because of what it would delete");
-  add->add_flag("--progress", options->progress, "Show progress each second, also in a pipe");
-  add->callback([&settings, options, no_guard] {
-    options->guard = !*no_guard;
-    collect(settings, *options);
+  add->add_flag("--no-guard", given->no_guard,
+                "Never hold a snapshot because of what it would delete");
+  add->add_flag("--progress", options.progress, "Show progress each second, also in a pipe");
+  CLI::Option_group* api = add->add_option_group(
+      "Sources with an API", "Each of these means --once and needs --source");
+  api->add_option("--account", options.backfill.accounts, "Only this account; may be given again")
+      ->allow_extra_args(false);
+  CLI::Option* days = api->add_option("--days", options.backfill.days,
+                                      "Days up to yesterday, instead of the connector's number")
+                          ->check(CLI::Range(1, 3650));
+  CLI::Option* from = api->add_option("--from", given->from, "First day, e.g. 2026-03-01")
+                          ->excludes(days);
+  api->add_option("--to", given->to, "Last day; without it yesterday")->needs(from);
+  api->add_flag("--force", options.backfill.force, "Also days that are collected already");
+  add->callback([&settings, given] {
+    CollectOptions& chosen = given->options;
+    chosen.sources.insert(chosen.sources.end(), given->sources.begin(), given->sources.end());
+    chosen.guard = !given->no_guard;
+    check_backfill(*given);
+    collect(settings, chosen);
   });
 }
 

@@ -1,7 +1,6 @@
 #include "producers/source_commands.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -15,8 +14,8 @@
 
 #include "producers/command_errors.h"
 #include "producers/feed_source.h"
-#include "producers/files/file_reader.h"
 #include "producers/registry/sources.h"
+#include "producers/source_test.h"
 
 namespace sujip {
 namespace {
@@ -159,79 +158,6 @@ void list(const Settings& settings) {
   }
 }
 
-// The registered source; when there is no database or no such row, the connector with its samples.
-registry::Source registered_or_samples(const Settings& settings, const std::string& name) {
-  registry::Source source;
-  source.name = source.connector = name;
-  source.kind = "files";
-  auto db = pg::Connection::open(settings.pg);
-  if (!db) {
-    fmt::print("database   not reachable; testing the connector with its samples\n");
-    return source;
-  }
-  auto found = registry::find_source(*db, name);
-  if (!found || !*found) {
-    fmt::print("registered no; testing the connector with its samples\n");
-    return source;
-  }
-  return **found;
-}
-
-void test(const Settings& settings, const std::string& name) {
-  const std::string file = connector_path(settings, name);
-  if (!command::value(feeds::is_file_connector(file), kExitUsage)) {
-    command::stop({"only sources of files can be tested here", name, ""}, kExitUsage);
-  }
-  const auto datasets =
-      command::value(Datasets::load(settings.share + "/topics/datasets"), kExitUsage);
-  const registry::Source source = registered_or_samples(settings, name);
-  const FeedSource feed =
-      command::value(FeedSource::open(settings, source, datasets), kExitUsage);
-  const feeds::FileConnector& connector = feed.connector();
-  fmt::print("connector  {}\n", connector.file);
-  const std::string mapping = connector.folder + "/mapping.yaml";
-  const bool mapped = fs::exists(mapping);
-  fmt::print("mapping    {}\n", mapped ? mapping : "missing: " + mapping);
-  fmt::print("dataset    {} ({})\n", feed.dataset().name, feed.dataset().raw_topic);
-  const auto found =
-      command::value(feeds::find_files(feed.folder(), connector.glob), kExitIncomplete);
-  fmt::print("folder     {}: {} files match {}\n", feed.folder(), found.size(), connector.glob);
-  if (found.empty()) throw CLI::RuntimeError(kExitIncomplete);
-
-  const feeds::FoundFile& first = found.front();
-  const auto described = feeds::describe(connector, first);
-  if (const auto* refusal = std::get_if<feeds::Refusal>(&described)) {
-    fmt::print("refused    {}\n", refusal->message());
-    throw CLI::RuntimeError(kExitIncomplete);
-  }
-  const auto& offered = std::get<feeds::OfferedFile>(described);
-  fmt::print("first file {} → scope {}, snapshot {}\n", first.name, offered.scope.subject(),
-             offered.snapshot_at ? seoul_text(*offered.snapshot_at) : "at acceptance");
-  feeds::FileReader reader(connector);
-  std::vector<std::string> lines;
-  const auto trouble = reader.stream(
-      first.path, first.name,
-      [&](std::string_view key, std::string_view value) {
-        lines.push_back(fmt::format("  {} {}", key, value));
-        return true;
-      },
-      5);
-  fmt::print("text       {}; columns {}\n", name_of(reader.facts().charset),
-             fmt::join(reader.facts().columns, ", "));
-  for (const std::string& line : lines) fmt::print("{}\n", line);
-  if (trouble) {
-    const auto* refusal = std::get_if<feeds::Refusal>(&*trouble);
-    fmt::print("refused    {}\n",
-               refusal != nullptr ? refusal->message() : std::get<Error>(*trouble).message());
-    throw CLI::RuntimeError(kExitIncomplete);
-  }
-  fmt::print("guard      {}\n",
-             source.guard ? "on" : "off: snapshots are taken however much they delete");
-  fmt::print("`sujip collect --once {}` would offer these {} files; known contents are skipped\n",
-             name, found.size());
-  if (!mapped) throw CLI::RuntimeError(kExitIncomplete);
-}
-
 }  // namespace
 
 void add_source_commands(CLI::App& app, const Settings& settings) {
@@ -264,11 +190,7 @@ void add_source_commands(CLI::App& app, const Settings& settings) {
     list(settings);
   });
 
-  auto name = std::make_shared<std::string>();
-  CLI::App* test_command = group->add_subcommand(
-      "test", "Read the first file and say what would be done; changes nothing");
-  test_command->add_option("name", *name, "Name of the source")->required();
-  test_command->callback([&settings, name] { test(settings, *name); });
+  add_source_test_command(*group, settings);
 }
 
 }  // namespace sujip

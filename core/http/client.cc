@@ -115,7 +115,7 @@ HttpAnswer HttpClient::exchange(const HttpRequest& request, Clock::time_point de
   bool reused = connection != nullptr;
   for (;;) {
     if (!connection) {
-      connection = std::make_unique<HttpConnection>(pool_->tls);
+      connection = std::make_unique<HttpConnection>(pool_->tls, pool_->options.stop);
       const auto limit = std::min(deadline, Clock::now() + pool_->options.connect_timeout);
       HttpAnswer opened = connection->open(*url, limit);
       if (!opened.ok()) return opened;

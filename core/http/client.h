@@ -4,6 +4,7 @@
 //
 // Messages name method, host and path. Never the query, a header or a body: these carry secrets.
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -62,6 +63,7 @@ class HttpClient : public HttpTransport {
     std::chrono::milliseconds connect_timeout{10'000};  // name lookup, TCP and TLS
     std::chrono::milliseconds idle_timeout{30'000};     // kept connections older than this are closed
     size_t kept_connections = 64;
+    const std::atomic<bool>* stop = nullptr;  // set: exchanges end with a failure within moments
     std::string ca_file;  // besides the system's certificates
     std::string user_agent = "sujip/0.1";
   };

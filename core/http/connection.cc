@@ -20,6 +20,8 @@ namespace beast = boost::beast;
 namespace http = boost::beast::http;
 using boost::system::error_code;
 
+constexpr auto kGlance = std::chrono::milliseconds(200);  // how often `stop` is looked at
+
 HttpAnswer failed(HttpFailure failure, std::string what, const Url& url, std::string hint = {}) {
   HttpAnswer answer;
   answer.failure = failure;
@@ -65,9 +67,11 @@ TlsContext::~TlsContext() = default;
 // Each connection runs its own little event loop until the operation at hand is done. That gives
 // asynchronous deadlines behind a blocking face.
 struct HttpConnection::Impl {
-  explicit Impl(TlsContext& tls_context) : tls(tls_context) {}
+  Impl(TlsContext& tls_context, const std::atomic<bool>* stop_flag)
+      : tls(tls_context), stop(stop_flag) {}
 
   TlsContext& tls;
+  const std::atomic<bool>* stop;
   asio::io_context loop{1};
   std::optional<beast::tcp_stream> plain;
   std::optional<beast::ssl_stream<beast::tcp_stream>> secure;
@@ -82,7 +86,13 @@ struct HttpConnection::Impl {
     error_code result;
     start([&result](const error_code& ec, auto&&...) { result = ec; });
     loop.restart();
-    loop.run();
+    while (!loop.stopped()) {
+      loop.run_for(kGlance);
+      if (stop != nullptr && *stop && !loop.stopped()) {
+        tcp().cancel();
+        loop.run();
+      }
+    }
     return result;
   }
 
@@ -91,7 +101,8 @@ struct HttpConnection::Impl {
                            const HttpRequest& request, const Url& url, bool& unanswered);
 };
 
-HttpConnection::HttpConnection(TlsContext& tls) : impl_(std::make_unique<Impl>(tls)) {}
+HttpConnection::HttpConnection(TlsContext& tls, const std::atomic<bool>* stop)
+    : impl_(std::make_unique<Impl>(tls, stop)) {}
 HttpConnection::~HttpConnection() = default;
 bool HttpConnection::keep_alive() const { return impl_->reusable; }
 

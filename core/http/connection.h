@@ -1,6 +1,7 @@
 #pragma once
 // One connection to one origin. Internal to the client: Asio and Beast stay in connection.cc.
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -26,7 +27,8 @@ class HttpConnection {
  public:
   using Deadline = std::chrono::steady_clock::time_point;
 
-  explicit HttpConnection(TlsContext& tls);
+  // `stop`, when given and set, breaks off what is going on.
+  explicit HttpConnection(TlsContext& tls, const std::atomic<bool>* stop = nullptr);
   ~HttpConnection();
 
   HttpAnswer open(const Url& url, Deadline deadline);

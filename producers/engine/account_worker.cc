@@ -36,7 +36,8 @@ class AccountWork {
  public:
   AccountWork(const WorkerContext& context, const AccountTask& task)
       : context_(context), plan_(context.collect.plan), task_(task),
-        session_(make_session(context.collect, context.limits, context.config)),
+        session_(make_session(context.collect.source, context.collect.http, context.collect.pace,
+                              context.limits, context.config)),
         streams_(context.collect.manifest) {}
 
   void run() {
@@ -52,8 +53,7 @@ class AccountWork {
           give_up(due.scope, *skip);
           continue;
         }
-        Item item = collect_scope(context_.collect, session_, *due.feed, *due.stream, due.slice,
-                                  due.scope);
+        Item item = collect_scope(session_, *due.feed, *due.stream, due.slice, due.scope);
         if (const auto* gap = std::get_if<NotCollected>(&item);
             gap != nullptr && ends_account(gap->failure.kind))
           skip = gap->failure;
@@ -96,7 +96,7 @@ class AccountWork {
       Slice slice;
       slice.partition = task_.partition;
       Records records;
-      Item item = collect_scope(context_.collect, session_, feed, **stream, slice, scope, &records);
+      Item item = collect_scope(session_, feed, **stream, slice, scope, &records);
       const auto* gap = std::get_if<NotCollected>(&item);
       std::optional<Failure> failed;
       if (gap != nullptr && ends_account(gap->failure.kind)) failed = gap->failure;
@@ -163,19 +163,20 @@ class AccountWork {
 
 }  // namespace
 
-Session make_session(const CollectContext& context, RateLimits& limits, const Value& config) {
+Session make_session(const ApiSource& source, HttpTransport& http, Pace& pace, RateLimits& limits,
+                     Value config) {
   Session session;
-  session.source = context.source.name;
-  session.config = config;
-  for (const auto& [name, secret] : context.source.credentials) session.redactor.add(secret);
-  session.http = &context.http;
+  session.source = source.name;
+  session.config = std::move(config);
+  for (const auto& [name, secret] : source.credentials) session.redactor.add(secret);
+  session.http = &http;
   session.limits = &limits;
-  session.pace = &context.pace;
+  session.pace = &pace;
   return session;
 }
 
-Item collect_scope(const CollectContext&, Session& session, const Feed& feed, const Stream& stream,
-                   const Slice& slice, const Scope& scope, Records* records_out) {
+Item collect_scope(Session& session, const Feed& feed, const Stream& stream, const Slice& slice,
+                   const Scope& scope, Records* records_out) {
   const TimeMs started = session.pace->wall_ms();
   const int64_t bytes_before = session.bytes;
   auto records = stream.read(session, slice);

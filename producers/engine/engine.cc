@@ -1,16 +1,17 @@
 #include "producers/engine/engine.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
-#include <set>
 #include <thread>
 
 #include "core/log.h"
 #include "core/metrics.h"
+#include "producers/engine/account_list.h"
 #include "producers/engine/account_worker.h"
 #include "producers/engine/kafka_delivery.h"
-#include "topics/catalogue.h"
+#include "producers/engine/prepared_source.h"
 
 namespace sujip::engine {
 namespace {
@@ -66,7 +67,11 @@ class Inbox {
   bool closed_ = false;
 };
 
-std::string sentence(const Failure& failure) { return failure.error.message(); }
+// Work that was broken off because the program ends: nothing was wrong with it.
+bool is_stop(const Item& item) {
+  const auto* gap = std::get_if<NotCollected>(&item);
+  return gap != nullptr && gap->failure.kind == "stopped";
+}
 
 class Collection {
  public:
@@ -79,6 +84,7 @@ class Collection {
     running.Increment();
     const int64_t before = c_.pace.steady_ms();
     auto out = collect_all();
+    if (out.ok()) out->stopped = stopping();
     running.Decrement();
     metrics::histogram("run_duration_seconds", {{"medium", c_.source.name}})
         .Observe(static_cast<double>(c_.pace.steady_ms() - before) / 1000);
@@ -94,20 +100,22 @@ class Collection {
     const Day today = c_.options.today.value_or(seoul_day(c_.pace.wall_ms()));
     const int days = c_.options.days > 0 ? c_.options.days : c_.plan.backfill_days;
     Value config = config_value(c_.source);
-    config.mutable_object().set("start_date", Value((today - days).str()));
-    config.mutable_object().set("end_date", Value((today - 1).str()));
+    const Day first = c_.options.from.value_or(today - days);
+    const Day last = c_.options.to.value_or(today - 1);
+    config.mutable_object().set("start_date", Value(first.str()));
+    config.mutable_object().set("end_date", Value(last.str()));
     SUJIP_TRY(RateLimits limits, RateLimits::build(c_.manifest.document.find("api_budget"), config));
 
-    Session session = make_session(c_, limits, config);
+    Session session = make_session(c_.source, c_.http, c_.pace, limits, config);
     StreamSet streams(c_.manifest);
     SUJIP_TRY(const bool listed, accounts(session, streams));
     if (!listed) return std::move(report_);
-    SUJIP_TRY(const std::vector<AccountTask> tasks, account_tasks(session, streams));
-    report_.accounts = static_cast<int>(tasks.size());
-    metrics::gauge("accounts_expected", {{"medium", c_.source.name}})
-        .Set(static_cast<double>(tasks.size()));
-    SUJIP_CHECK_OK(work(tasks, limits, config, today));
-    report_.stopped = c_.options.stop != nullptr && c_.options.stop->load();
+    SUJIP_TRY(const std::vector<AccountTask> todo, tasks(session, streams));
+    report_.accounts = static_cast<int>(todo.size());
+    if (c_.options.accounts.empty())
+      metrics::gauge("accounts_expected", {{"medium", c_.source.name}})
+          .Set(static_cast<double>(todo.size()));
+    SUJIP_CHECK_OK(work(todo, limits, config, today));
     return std::move(report_);
   }
 
@@ -122,18 +130,15 @@ class Collection {
       auto stream = streams.stream(feed.stream);
       if (!stream) return stream.error();
       auto read = read_all(session, feed, **stream, scope);
-      const auto* gap = std::get_if<NotCollected>(&read);
-      if (gap != nullptr) {
-        // Without the list there is nothing to skip to: it is a failure whatever its class.
-        std::get<NotCollected>(read).skipped = false;
-        std::vector<Item> items;
-        items.push_back(std::move(read));
-        SUJIP_CHECK_OK(deliver(items));
-        return false;
-      }
+      if (is_stop(read)) return false;
+      auto* gap = std::get_if<NotCollected>(&read);
+      // Without the list there is nothing to skip to: it is a failure whatever its class.
+      if (gap != nullptr) gap->skipped = false;
+      const bool listed = gap == nullptr;
       std::vector<Item> items;
       items.push_back(std::move(read));
       SUJIP_CHECK_OK(deliver(items));
+      if (!listed) return false;
     }
     return true;
   }
@@ -143,16 +148,7 @@ class Collection {
     struct All : Retriever {
       const Stream* inner = nullptr;
       Got<Records> read(Session& s, const Slice&) override {
-        Records out;
-        SUJIP_TRY(const std::vector<Value> partitions, inner->partitions(s));
-        for (const Value& partition : partitions) {
-          SUJIP_TRY(const std::vector<Slice> slices, inner->slices(s, partition));
-          for (const Slice& slice : slices) {
-            SUJIP_TRY(const auto records, inner->read_shared(s, slice));
-            out.insert(out.end(), records->begin(), records->end());
-          }
-        }
-        return out;
+        return read_account_stream(s, *inner);
       }
     };
     auto all = std::make_shared<All>();
@@ -161,18 +157,13 @@ class Collection {
     whole.name = stream.name;
     whole.retriever = all;
     Records records;
-    Item item = collect_scope(c_, session, feed, whole, Slice{}, scope, &records);
-    for (const Value& record : records) {
-      Variables variables = session.variables(Slice{});
-      variables.bind("record", &record);
-      const auto id = c_.plan.account_id->text(variables);
-      const auto name = c_.plan.account_name->text(variables);
-      if (id.ok() && name.ok()) found_.push_back({id.value(), name.value(), ""});
-    }
+    Item item = collect_scope(session, feed, whole, Slice{}, scope, &records);
+    const auto accounts = accounts_of(c_.plan, session, records);
+    found_.insert(found_.end(), accounts.begin(), accounts.end());
     return item;
   }
 
-  Result<std::vector<AccountTask>> account_tasks(Session& session, StreamSet& streams) {
+  Result<std::vector<AccountTask>> tasks(Session& session, StreamSet& streams) {
     SUJIP_CHECK_OK(c_.delivery.remember_accounts(found_));
     for (const Feed& feed : c_.plan.feeds) {
       if (feed.stage == Stage::account) continue;
@@ -181,29 +172,35 @@ class Collection {
         log::warn("{}: {}", c_.source.name, stream.error().message());
         continue;
       }
-      const auto partitions = (*stream)->partitions(session);
-      if (!partitions.ok()) return partitions.error().error;
-      std::vector<AccountTask> tasks;
-      std::set<std::string> seen;
-      for (const Value& partition : partitions.value()) {
-        const Value* id = partition.object().find(c_.plan.account_field);
-        if (id == nullptr)
-          return Error{"the partitions of '" + feed.stream + "' have no '" +
-                           c_.plan.account_field + "'",
-                       c_.manifest.file, "metadata.sujip.accounts.partition_field names it"};
-        AccountTask task{python_text(*id), partition};
-        if (seen.insert(task.account).second) tasks.push_back(std::move(task));
-      }
-      return tasks;
+      auto all = account_tasks(c_.plan, session, **stream, c_.manifest.file);
+      if (!all.ok() && stopping()) break;
+      if (!all.ok()) return all.error().error;
+      return wanted(std::move(all).value());
     }
     return std::vector<AccountTask>();
+  }
+
+  // Those that were asked for.
+  std::vector<AccountTask> wanted(std::vector<AccountTask> all) {
+    const std::vector<std::string>& names = c_.options.accounts;
+    if (names.empty()) return all;
+    std::vector<AccountTask> out;
+    for (const std::string& name : names) {
+      const auto it = std::find_if(all.begin(), all.end(),
+                                   [&](const AccountTask& task) { return task.account == name; });
+      if (it == all.end()) report_.unknown_accounts.push_back(name);
+      else out.push_back(*it);
+    }
+    return out;
   }
 
   Status work(const std::vector<AccountTask>& tasks, RateLimits& limits, const Value& config,
               Day today) {
     Inbox inbox;
     const WorkerContext context{c_, limits, config, today,
-                                [&](Item item) { inbox.put(std::move(item)); },
+                                [&](Item item) {
+                                  if (!is_stop(item)) inbox.put(std::move(item));
+                                },
                                 [&](AccountFound found) { inbox.put(std::move(found)); }};
     std::atomic<size_t> next{0};
     std::atomic<bool> give_up{false};
@@ -258,7 +255,7 @@ class Collection {
         const auto& gap = std::get<NotCollected>(items[i]);
         progress.scope = gap.scope;
         progress.state = gap.skipped ? "skipped" : "failed";
-        progress.message = sentence(gap.failure);
+        progress.message = gap.failure.error.message();
         ++(gap.skipped ? report_.skipped : report_.failed);
         if (!gap.skipped) {
           metrics::counter("run_failures_total",
@@ -276,36 +273,6 @@ class Collection {
   CollectReport report_;
   std::vector<AccountFound> found_;
 };
-
-std::string manifest_file(const std::string& share, const std::string& connector) {
-  return share + "/producers/connectors/" + connector + "/connector.yaml";
-}
-
-Status check_credentials(const ApiSource& source, const Plan& plan) {
-  for (const std::string& name : plan.credentials) {
-    const auto it = source.credentials.find(name);
-    if (it == source.credentials.end() || it->second.empty())
-      return Error{"the credential '" + name + "' is missing", source.name,
-                   "set it with `sujip source add` or `sujip account add`"};
-  }
-  return {};
-}
-
-struct Prepared {
-  Datasets datasets;
-  Manifest manifest;
-  Plan plan;
-};
-
-Result<std::unique_ptr<Prepared>> prepare(const ApiSource& source, const std::string& share) {
-  SUJIP_TRY(Datasets datasets, Datasets::load(share + "/topics/datasets"));
-  const std::string& connector = source.connector.empty() ? source.name : source.connector;
-  SUJIP_TRY(Manifest manifest, Manifest::load(manifest_file(share, connector)));
-  auto out = std::make_unique<Prepared>(Prepared{std::move(datasets), std::move(manifest), {}});
-  SUJIP_TRY(out->plan, Plan::build(out->manifest, out->datasets, config_value(source)));
-  SUJIP_CHECK_OK(check_credentials(source, out->plan));
-  return out;
-}
 
 }  // namespace
 
@@ -336,54 +303,20 @@ bool is_api_connector(const std::string& share, const std::string& connector) {
   return document.ok() && is_manifest(*document);
 }
 
-Result<std::vector<AccountFound>> list_accounts(const ApiSource& source,
-                                                const std::string& share) {
-  // Collects the account stage into nothing.
-  struct Nowhere : Delivery {
-    std::vector<AccountFound> found;
-    std::optional<Failure> failure;
-    std::optional<KnownScope> known(const Scope&) const override { return std::nullopt; }
-    Result<std::vector<bool>> deliver(const std::vector<Item>& items) override {
-      for (const Item& item : items)
-        if (const auto* gap = std::get_if<NotCollected>(&item)) failure = gap->failure;
-      return std::vector<bool>(items.size());
-    }
-    Status remember_accounts(const std::vector<AccountFound>& accounts) override {
-      found = accounts;
-      return {};
-    }
-  };
-  SUJIP_TRY(auto prepared, prepare(source, share));
-  std::erase_if(prepared->plan.feeds, [](const Feed& f) { return f.stage != Stage::account; });
-  HttpClient http;
-  RealPace pace(nullptr);
-  Nowhere nowhere;
-  const CollectOptions options;
-  SUJIP_TRY([[maybe_unused]] const CollectReport report,
-            collect({source, options, prepared->manifest, prepared->plan, http, pace, nowhere}));
-  if (nowhere.failure) return nowhere.failure->error;
-  return std::move(nowhere.found);
-}
-
 Result<CollectReport> collect_api_source(const ApiSource& source, const CollectOptions& options,
                                          const Settings& settings, kafka::Producer& producer,
                                          pg::Connection& database) {
   SUJIP_TRY(const auto prepared, prepare(source, settings.share));
-  SUJIP_TRY(const auto delivery, KafkaDelivery::open(producer, database, settings.prefix,
-                                                     source.name, prepared->plan));
-  HttpClient http;
+  if (!options.guard)
+    for (Feed& feed : prepared->plan.feeds) feed.guard = false;
+  SUJIP_TRY(const auto delivery,
+            KafkaDelivery::open(producer, database, settings.prefix, source.name, prepared->plan,
+                                options.told));
+  HttpClient::Options http_options;
+  http_options.stop = options.stop;
+  HttpClient http(http_options);
   RealPace pace(options.stop);
   return collect({source, options, prepared->manifest, prepared->plan, http, pace, *delivery});
-}
-
-Result<CollectReport> collect_api_source(const ApiSource& source, const CollectOptions& options,
-                                         const Settings& settings) {
-  SUJIP_TRY(pg::Connection database, pg::Connection::open(settings.pg));
-  kafka::ProducerConfig config;
-  config.bootstrap = settings.kafka;
-  config.client_id = "sujip-collect";
-  SUJIP_TRY(const auto producer, kafka::Producer::create(config));
-  return collect_api_source(source, options, settings, *producer, database);
 }
 
 int64_t RealPace::steady_ms() {

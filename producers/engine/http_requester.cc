@@ -151,6 +151,7 @@ Got<HttpRequester::Reply> HttpRequester::send(Session& session, const Slice& sli
 
     const int64_t before = session.pace->steady_ms();
     HttpAnswer answer = session.http->send(request);
+    if (!answer.ok() && !session.pace->wait(0)) return Failure("stopped", {"stopped", stream_, ""});
     const metrics::Labels labels{{"medium", session.source}, {"endpoint", stream_}};
     metrics::histogram("api_request_duration_seconds", labels)
         .Observe(static_cast<double>(session.pace->steady_ms() - before) / 1000);

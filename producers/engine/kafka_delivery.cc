@@ -17,8 +17,9 @@ Result<std::unique_ptr<KafkaDelivery>> KafkaDelivery::open(kafka::Producer& prod
                                                            pg::Connection& database,
                                                            const std::string& prefix,
                                                            const std::string& source,
-                                                           const Plan& plan) {
+                                                           const Plan& plan, ToldScopes* told) {
   std::unique_ptr<KafkaDelivery> out(new KafkaDelivery(producer, database, prefix, source));
+  out->told_ = told;
   out->currency_ = plan.currency;
   out->time_zone_ = plan.time_zone;
   SUJIP_TRY(const pg::Rows rows,
@@ -40,12 +41,21 @@ std::optional<KnownScope> KafkaDelivery::known(const Scope& scope) const {
   return it == known_.end() ? std::nullopt : std::optional(it->second.known);
 }
 
-Result<bool> KafkaDelivery::publish(const Collected& item, std::string& run) {
+bool KafkaDelivery::is_unchanged(const Collected& item) const {
+  const std::string subject = item.scope.subject();
+  auto it = latest_.find(subject);
+  if (it == latest_.end()) {
+    it = known_.find(subject);
+    if (it == known_.end()) return false;
+  }
+  return it->second.known.hash == item.hash;
+}
+
+Result<std::string> KafkaDelivery::publish(const Collected& item, bool unchanged) {
   const Dataset& dataset = *item.feed->dataset;
   rd_kafka_topic_t* topic = producer_.topic(prefix_ + dataset.raw_topic);
   last_seq_ = std::max(last_seq_ + 1, now_ms());
   const RunId id{item.snapshot_ms, last_seq_};
-  run = id.str();
   RawRun::Options options;
   options.partition = dataset.partition;
   options.topic_partitions = topics::kPartitions;
@@ -54,22 +64,16 @@ Result<bool> KafkaDelivery::publish(const Collected& item, std::string& run) {
   RawRun raw(producer_, topic, item.scope, id, options);
   const auto rows = static_cast<int64_t>(item.rows.size());
 
-  const std::string subject = item.scope.subject();
-  const auto newer = latest_.find(subject);
-  const auto older = known_.find(subject);
-  const std::string* hash = newer != latest_.end()   ? &newer->second.known.hash
-                            : older != known_.end() ? &older->second.known.hash
-                                                    : nullptr;
-  if (hash != nullptr && *hash == item.hash) {
+  if (unchanged) {
     SUJIP_CHECK_OK(raw.same(rows, item.hash));
-    return true;
+    return id.str();
   }
   SUJIP_CHECK_OK(raw.begin());
   for (const auto& [key, json] : item.rows) SUJIP_CHECK_OK(raw.row(key, json));
   SUJIP_CHECK_OK(raw.end(item.hash));
   metrics::counter("rows_collected_total", {{"medium", source_}, {"dataset", dataset.name}})
       .Increment(static_cast<double>(rows));
-  return false;
+  return id.str();
 }
 
 Status KafkaDelivery::log(const Scope& scope, const std::string& run, const std::string& state,
@@ -99,16 +103,19 @@ Status KafkaDelivery::log(const Scope& scope, const std::string& run, const std:
 
 Result<std::vector<bool>> KafkaDelivery::deliver(const std::vector<Item>& items) {
   std::vector<bool> same(items.size(), false);
-  std::vector<std::string> runs(items.size());
+  std::vector<std::string> runs(items.size());  // empty: nothing was said
   for (size_t i = 0; i < items.size(); ++i) {
     if (const auto* item = std::get_if<Collected>(&items[i])) {
-      SUJIP_TRY(const bool unchanged, publish(*item, runs[i]));
-      same[i] = unchanged;
+      same[i] = is_unchanged(*item);
+      const bool news = told_ == nullptr || told_->is_news(*item);
+      if (same[i] && !news) continue;
+      SUJIP_TRY(runs[i], publish(*item, same[i]));
       SUJIP_CHECK_OK(log(item->scope, runs[i], "finished",
                          static_cast<int64_t>(item->rows.size()), item->bytes, nullptr,
                          item->snapshot_ms, item->finished_ms));
     } else {
       const auto& gap = std::get<NotCollected>(items[i]);
+      if (told_ != nullptr && !told_->is_news(gap)) continue;
       SUJIP_CHECK_OK(log(gap.scope, "", gap.skipped ? "skipped" : "failed", 0, 0, &gap.failure,
                          gap.started_ms, gap.finished_ms));
     }
@@ -118,7 +125,7 @@ Result<std::vector<bool>> KafkaDelivery::deliver(const std::vector<Item>& items)
   SUJIP_TRY(pg::Transaction transaction, pg::Transaction::begin(database_));
   for (size_t i = 0; i < items.size(); ++i) {
     const auto* item = std::get_if<Collected>(&items[i]);
-    if (item == nullptr) continue;
+    if (item == nullptr || runs[i].empty()) continue;
     const Scope& s = item->scope;
     const auto rows = static_cast<int64_t>(item->rows.size());
     SUJIP_CHECK_OK(database_.query(

@@ -103,11 +103,17 @@ Result<Plan> Plan::build(const Manifest& manifest, const Datasets& datasets, con
   } else {
     return own->error("metadata.sujip needs 'accounts'");
   }
+  if (const Node* check = own->find("accounts")->find("check_with")) {
+    if (manifest.stream(check->text) == nullptr)
+      return check->error("there is no stream '" + check->text + "'", "streams are listed below");
+    plan.check_stream = check->text;
+  }
   const Node* feeds = own->find("feeds");
   if (feeds == nullptr || feeds->items.empty())
     return own->error("metadata.sujip needs 'feeds'", "one entry for each dataset it fills");
   for (const Node& node : feeds->items) {
     SUJIP_TRY(Feed feed, build_feed(node, manifest, datasets));
+    if (feed.stage == Stage::status && plan.check_stream.empty()) plan.check_stream = feed.stream;
     plan.feeds.push_back(std::move(feed));
   }
   if (const Node* level = manifest.document.find("concurrency_level")) {

@@ -35,6 +35,7 @@ struct Plan {
   std::string account_field = "account";  // of the partition
   std::optional<Text> account_id, account_name;  // of a record of the account stream
   std::optional<Text> collected_with;     // account whose key lists the others
+  std::string check_stream;  // its first slice is the cheapest proof that an account can be read; or ""
   int workers = 8;
   std::vector<Feed> feeds;
 
