@@ -63,9 +63,14 @@ void schema(const Settings& settings, const std::string& name, const std::string
   const Datasets datasets = load_datasets(settings);
   const Dataset* dataset = datasets.find(name);
   if (dataset == nullptr) stop({"no such dataset", name, "see topics/datasets/"}, kExitUsage);
-  const std::string text = kind == "change"   ? change_schema(*dataset)
-                           : kind == "rollup" ? rollup_schema(*dataset)
-                                              : row_schema(*dataset);
+  if (kind.starts_with("rollup") && !dataset->has_rollup()) {
+    stop({"this dataset has no totals", name, "rollups: in its declaration makes some"}, kExitUsage);
+  }
+  const std::string text = kind == "change"       ? change_schema(*dataset)
+                           : kind == "change-key" ? change_key_schema(*dataset)
+                           : kind == "rollup"     ? rollup_schema(*dataset)
+                           : kind == "rollup-key" ? rollup_key_schema(*dataset)
+                                                  : row_schema(*dataset);
   fmt::print("{}\n", text);
 }
 
@@ -88,8 +93,8 @@ void add_topics_commands(CLI::App& app, const Settings& settings) {
   auto kind = std::make_shared<std::string>("row");
   CLI::App* schema_command = group->add_subcommand("schema", "Print a JSON Schema of a dataset");
   schema_command->add_option("dataset", *name, "Name of the dataset")->required();
-  schema_command->add_option("--of", *kind, "row | change | rollup")
-      ->check(CLI::IsMember({"row", "change", "rollup"}))
+  schema_command->add_option("--of", *kind, "row | change | change-key | rollup | rollup-key")
+      ->check(CLI::IsMember({"row", "change", "change-key", "rollup", "rollup-key"}))
       ->capture_default_str();
   schema_command->callback([&settings, name, kind] { schema(settings, *name, *kind); });
 }

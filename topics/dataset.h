@@ -97,9 +97,12 @@ class Datasets {
   std::vector<Dataset> all_;
 };
 
-// JSON Schema (draft 2020-12) of a row of the dataset, of its change event and of its rollup rows.
+// JSON Schema (draft 2020-12) of a row of the dataset, of its change event and of its rollup rows, and
+// of the keys of both topics.
 std::string row_schema(const Dataset& dataset);
 std::string change_schema(const Dataset& dataset);
+std::string change_key_schema(const Dataset& dataset);
 std::string rollup_schema(const Dataset& dataset);
+std::string rollup_key_schema(const Dataset& dataset);
 
 }  // namespace sujip

@@ -5,7 +5,9 @@
 #include "topics/catalogue.h"
 #include "topics/dataset.h"
 
+#include <filesystem>
 #include <fstream>
+#include <map>
 #include <set>
 
 namespace sujip {
@@ -59,7 +61,8 @@ TEST(Declaration, SchemasAreJson) {
   const auto all = Datasets::load(std::string(SUJIP_SOURCE_DIR) + "/topics/datasets");
   ASSERT_TRUE(all.ok());
   for (const Dataset& d : all->all())
-    for (const std::string& schema : {row_schema(d), change_schema(d), rollup_schema(d)}) {
+    for (const std::string& schema : {row_schema(d), change_schema(d), change_key_schema(d), rollup_schema(d),
+                                      rollup_key_schema(d)}) {
       simdjson::dom::parser parser;
       simdjson::dom::element root;
       ASSERT_FALSE(parser.parse(schema).get(root)) << schema;
@@ -67,6 +70,36 @@ TEST(Declaration, SchemasAreJson) {
       ASSERT_FALSE(root["$schema"].get(draft)) << schema;
       EXPECT_EQ(draft, "https://json-schema.org/draft/2020-12/schema");
     }
+}
+
+// docs/schemas/ is what other programs were told: a difference is a change of the public interface.
+TEST(Declaration, SchemasAreThoseInTheDocs) {
+  const std::string folder = std::string(SUJIP_SOURCE_DIR) + "/docs/schemas/";
+  const auto all = Datasets::load(std::string(SUJIP_SOURCE_DIR) + "/topics/datasets");
+  ASSERT_TRUE(all.ok());
+  size_t files = 0;
+  for (const Dataset& d : all->all()) {
+    std::map<std::string, std::string> schemas = {{"change", change_schema(d)},
+                                                  {"change-key", change_key_schema(d)}};
+    if (d.has_rollup()) {
+      schemas.emplace("rollup", rollup_schema(d));
+      schemas.emplace("rollup-key", rollup_key_schema(d));
+    }
+    for (const auto& [kind, schema] : schemas) {
+      simdjson::dom::parser told, made;
+      simdjson::dom::element a, b;
+      const std::string file = folder + kind + "." + d.name + ".json";
+      ASSERT_FALSE(told.load(file).get(a)) << file;
+      ASSERT_FALSE(made.parse(schema).get(b));
+      EXPECT_EQ(simdjson::minify(a), simdjson::minify(b))
+          << "when it is meant: sujip topics schema " << d.name << " --of " << kind
+          << " | python3 -m json.tool --no-ensure-ascii > docs/schemas/" << kind << "." << d.name
+          << ".json";
+      ++files;
+    }
+  }
+  const std::filesystem::directory_iterator there(folder);
+  EXPECT_EQ(static_cast<size_t>(std::distance(begin(there), end(there))), files);
 }
 
 TEST(Declaration, ErrorsNameFileLineAndWhatIsAllowed) {
