@@ -143,6 +143,7 @@ void EntityTask::read_again(ActiveScope& scope, Run& run, int64_t last) {
   run.received = run.rejected = 0;
   run.end.reset();
   run.in_memory = true;
+  std::string reason;
   const Status status = log_.read(run.begin_offset, last, [&](const Record& record) {
     if (!record.meta || record.meta->subject != scope.subject || !record.value) return;
     const auto of = RunId::parse(record.meta->run);
@@ -158,7 +159,7 @@ void EntityTask::read_again(ActiveScope& scope, Run& run, int64_t last) {
       case RecordKind::same:
         if (auto same = decode_same(*record.value); same.ok()) run.same = *std::move(same);
         break;
-      case RecordKind::row: (void)take_row(scope, run, record); break;  // told when it first came
+      case RecordKind::row: (void)take_row(scope, run, record, reason); break;  // told when it first came
       case RecordKind::verdict: break;
     }
   });

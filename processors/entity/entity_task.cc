@@ -37,6 +37,29 @@ EntityTask::Run* EntityTask::ActiveScope::find(const RunId& run) {
   return nullptr;
 }
 
+// The scope's fields as a row has them; false when the slice is not of its field's type.
+bool EntityTask::ActiveScope::read_fields(std::string& problem) {
+  const std::string* const texts[] = {&scope.source, &scope.account, &scope.slice};
+  for (size_t i = 0; i < dataset->scope.size(); ++i) {
+    Part part{*texts[i], {}};
+    const Field& field = dataset->fields[static_cast<size_t>(dataset->scope[i])];
+    part.value.present = true;
+    if (field.type == FieldType::date) {
+      const auto day = Day::parse(part.text);
+      if (!day) {
+        problem = fmt::format("ce_subject '{}': '{}' is not a date", subject, part.text);
+        return false;
+      }
+      part.value.number = day->since_epoch;
+    }
+    fields.push_back(std::move(part));
+  }
+  for (size_t i = 0; i < fields.size(); ++i)  // they do not move any more
+    if (dataset->fields[static_cast<size_t>(dataset->scope[i])].type == FieldType::string)
+      fields[i].value.text = fields[i].text;
+  return true;
+}
+
 std::vector<std::string> EntityTask::state_topics() const {
   std::vector<std::string> out;
   for (const Dataset& d : datasets_.all()) {
@@ -107,6 +130,7 @@ EntityTask::ActiveScope* EntityTask::activate(std::string_view subject, std::str
   scope->dataset = dataset;
   scope->normalizer = normalizer;
   scope->builder = builders_.find(dataset->name)->second.get();
+  if (!scope->read_fields(problem)) return nullptr;
   Block& block = store_.block(kScopeSpace, scope->prefix);
   if (const auto saved = block.find({})) {
     if (auto state = ScopeState::decode(*saved); state.ok()) scope->state = *std::move(state);
@@ -176,27 +200,42 @@ void EntityTask::row(ActiveScope& scope, const RunId& id, const Record& record, 
              : scope.runs.back().id() == id ? &scope.runs.back()
                                             : scope.find(id);
   if (run == nullptr || run->end) return;
+  std::string reason;
   // The rows of a run that is not in memory are read again at its end; what is wrong is told now.
-  const Status status = run->in_memory ? take_row(scope, *run, record) : read_row(scope, record);
-  if (!status.ok())
-    outputs.dead_letter(record, scope.scope.dataset, scope.subject, record.meta->run,
-                        status.error().message());
+  const auto outcome = run->in_memory ? take_row(scope, *run, record, reason)
+                                      : read_row(scope, record, reason);
+  if (outcome == Normalizer::Outcome::refused)
+    outputs.dead_letter(record, scope.scope.dataset, scope.subject, record.meta->run, reason);
 }
 
-Status EntityTask::read_row(const ActiveScope& scope, const Record& record) {
-  return scope.normalizer->normalize(*record.value, record.key, scope.scope, *scope.builder);
-}
-
-Status EntityTask::take_row(const ActiveScope& scope, Run& run, const Record& record) {
-  ++run.received;
-  if (Status s = read_row(scope, record); !s.ok()) {
-    ++run.rejected;
-    return s;
+Normalizer::Outcome EntityTask::read_row(const ActiveScope& scope, const Record& record,
+                                         std::string& reason) {
+  const auto outcome =
+      scope.normalizer->apply(*record.value, record.key, scope.scope, *scope.builder, reason);
+  if (outcome != Normalizer::Outcome::row) return outcome;
+  // A row of another scope would be replaced, and deleted, by runs that know nothing of it.
+  const Dataset& dataset = *scope.dataset;
+  for (size_t i = 0; i < dataset.scope.size(); ++i) {
+    const FieldValue value = scope.builder->value(dataset.scope[i]);
+    if (value == scope.fields[i].value) continue;
+    const Field& field = dataset.fields[static_cast<size_t>(dataset.scope[i])];
+    reason = fmt::format("field {}: '{}' is not that of the scope, '{}'", field.name,
+                         value_text(field, value), scope.fields[i].text);
+    return Normalizer::Outcome::refused;
   }
+  return Normalizer::Outcome::row;
+}
+
+Normalizer::Outcome EntityTask::take_row(const ActiveScope& scope, Run& run, const Record& record,
+                                         std::string& reason) {
+  ++run.received;
+  const auto outcome = read_row(scope, record, reason);
+  if (outcome == Normalizer::Outcome::refused) ++run.rejected;
+  if (outcome != Normalizer::Outcome::row) return outcome;
   row_bytes_.clear();
   scope.builder->encode(row_bytes_);
   run.rows.add(key_hash(*scope.dataset, scope.builder->values()), row_bytes_);
-  return {};
+  return outcome;
 }
 
 void EntityTask::end(ActiveScope& scope, const Record& record, Outputs& outputs) {

@@ -62,16 +62,22 @@ class EntityTask : public Task {
     const RunId& id() const { return begin.run; }
   };
   struct ActiveScope {
+    struct Part {
+      std::string text;
+      FieldValue value;  // a view of `text` where the field is one
+    };
     Scope scope;
     std::string subject;
     uint64_t prefix = 0;
     const Dataset* dataset = nullptr;
     const Normalizer* normalizer = nullptr;
     RowBuilder* builder = nullptr;
+    std::vector<Part> fields;  // what every row must have in its scope fields
     ScopeState state;
     ScopeState emitted;  // as last told to scope.<dataset>
     std::deque<Run> runs;
     Run* find(const RunId& run);
+    bool read_fields(std::string& problem);
   };
 
   // Records without headers, and the scope of the last of them.
@@ -97,10 +103,11 @@ class EntityTask : public Task {
   // Throws away runs without an end; false when there was none.
   bool abandon_open(ActiveScope& scope, int64_t now, Outputs& outputs);
   void row(ActiveScope& scope, const RunId& run, const Record& record, Outputs& outputs);
-  // Normalizes one row into the dataset's builder; an error is the reason it cannot be used.
-  Status read_row(const ActiveScope& scope, const Record& record);
+  // Reads one row into the scope's builder; `reason` says why it is refused.
+  Normalizer::Outcome read_row(const ActiveScope& scope, const Record& record, std::string& reason);
   // Adds one row to the run, or to its rejected ones.
-  Status take_row(const ActiveScope& scope, Run& run, const Record& record);
+  Normalizer::Outcome take_row(const ActiveScope& scope, Run& run, const Record& record,
+                               std::string& reason);
   void end(ActiveScope& scope, const Record& record, Outputs& outputs);
   void same(ActiveScope& scope, const Record& record, Outputs& outputs);
   void verdict(ActiveScope& scope, const Record& record, Outputs& outputs);

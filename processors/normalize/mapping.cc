@@ -293,15 +293,4 @@ Mapping::Outcome Mapping::apply(std::string_view value, std::string_view key, co
   return Outcome::row;
 }
 
-Status Mapping::normalize(std::string_view value, std::string_view key, const Scope& scope,
-                          RowBuilder& row) const {
-  std::string reason;
-  switch (apply(value, key, scope, row, reason)) {
-    case Outcome::row: return {};
-    case Outcome::skipped: return Error{"skip_if: the record is no row of this dataset", "", ""};
-    case Outcome::refused: break;
-  }
-  return Error{std::move(reason), "", ""};
-}
-
 }  // namespace sujip

@@ -29,21 +29,13 @@ class Mapping : public Normalizer {
     // Standard fields are also taken from record fields of the same name.
     bool passthrough = false;
   };
-  enum class Outcome : uint8_t { row, skipped, refused };
-
   // The dataset must outlive the mapping.
   Mapping(const Dataset& dataset, Options options);
   // Standard fields by name, everything else into `extra`: plain records, and our own rows read back.
   static Mapping identity(const Dataset& dataset);
 
-  // Fills `row`, which is cleared. skipped: skip_if says that the record is no row of this dataset.
-  // refused: `reason` is what the dead letter shows. Safe from any number of threads.
   Outcome apply(std::string_view value, std::string_view key, const Scope& scope, RowBuilder& row,
-                std::string& reason) const;
-
-  // As apply; a skipped record is an error too, because the caller must not take it for a row.
-  Status normalize(std::string_view value, std::string_view key, const Scope& scope,
-                   RowBuilder& row) const override;
+                std::string& reason) const override;
 
   Mapping(Mapping&& other) noexcept;
 
