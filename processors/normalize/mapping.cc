@@ -209,6 +209,7 @@ int Mapping::find_column(size_t position, std::string_view name) const {
 
 bool Mapping::fill_scope(const Scope& scope, RowBuilder& row, std::string& reason) const {
   for (const int field : scope_fields_) {
+    if (row.is_set(field)) continue;  // the record's own; whether it fits is the caller's question
     const std::string& name = dataset_->fields[static_cast<size_t>(field)].name;
     const std::string& value = name == "source"    ? scope.source
                                : name == "account" ? scope.account

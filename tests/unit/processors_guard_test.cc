@@ -158,6 +158,62 @@ TEST_F(Guards, ARunWithUnusableRowsDeletesNothing) {
   EXPECT_EQ(outcome(3), "incomplete");
 }
 
+TEST_F(Guards, ARowOfAnotherScopeIsRefused) {
+  whole(1, 1, 3);
+  Sale tomorrow = sale(4);
+  tomorrow.day = Day::parse("2011-01-06");
+  RunWriter out = run(2);
+  out.begin();
+  for (int i = 1; i <= 3; ++i) add(out, sale(i));
+  add(out, tomorrow);
+  out.end();
+  pipeline_.settle();
+  EXPECT_EQ(outcome(2), "partial");
+  EXPECT_EQ(of(2).counts().rejected, 1);
+  EXPECT_EQ(rows(), 3U);
+  std::string told;
+  for (const Log& log : pipeline_.topics().all("dead.letter"))
+    for (const Stored& letter : log) told += *letter.value;
+  EXPECT_NE(told.find("field day: '2011-01-06' is not that of the scope, '2011-01-05'"), std::string::npos) << told;
+}
+
+// Takes every record but those that call themselves a total.
+class WithoutTotals : public Normalizers {
+ public:
+  class Skipping : public Normalizer {
+   public:
+    Outcome apply(std::string_view value, std::string_view key, const Scope& scope, RowBuilder& row,
+                  std::string& reason) const override {
+      if (value.find("\"total\"") != value.npos) return Outcome::skipped;
+      return inner->apply(value, key, scope, row, reason);
+    }
+    const Normalizer* inner = nullptr;
+  };
+  WithoutTotals() { skipping_.inner = sales_normalizers().find("shop", "sale"); }
+  const Normalizer* find(std::string_view, std::string_view) const override { return &skipping_; }
+  const Normalizer& identity(const Dataset& dataset) const override {
+    return sales_normalizers().identity(dataset);
+  }
+
+ private:
+  Skipping skipping_;
+};
+
+TEST(Skipping, ASkippedRecordCountsAsSentAndIsNoRow) {
+  const WithoutTotals normalizers;
+  Pipeline pipeline(sales_datasets(), normalizers);
+  RunWriter out(pipeline, sales_datasets(), kDay, run_id(1), std::nullopt, false);
+  out.begin();
+  for (int i = 1; i <= 3; ++i) out.row(sale(i).key_json(true), sale(i).json());
+  out.row("x", R"({"kind":"total"})").end();
+  pipeline.settle();
+  const ScopeRun run = fold_runs(pipeline.topics()).at(std::string(kDay) + "\n" + run_id(1).str());
+  EXPECT_EQ(name_of(run.outcome), "accepted");
+  EXPECT_EQ(run.counts().rows, 4);
+  EXPECT_EQ(run.counts().created, 3);
+  EXPECT_EQ(run.counts().rejected, 0);
+}
+
 TEST_F(Guards, ReleasingARunWithUnusableRowsDeletesNothingEither) {
   whole(1, 1, 10);
   RunWriter out = run(2, kGuard);
