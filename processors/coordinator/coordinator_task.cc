@@ -116,7 +116,11 @@ void CoordinatorTask::decide(ScopeRun& run, const Tally& tally, Outputs& outputs
     run.reason = decision.reason;
     switch (decision.outcome) {
       case Outcome::accepted: verdict.decision = Decision::accept; break;
-      case Outcome::partial: verdict.decision = Decision::accept_partial; break;
+      case Outcome::partial:
+        verdict.decision = Decision::accept_partial;
+        // The counts say what was done, and a partial run deletes nothing.
+        for (auto& [partition, t] : run.tallies) t.counts.deleted = 0;
+        break;
       case Outcome::held: verdict.decision = Decision::hold; break;
       default: verdict.decision = Decision::reject;
     }
