@@ -68,6 +68,10 @@ void add_process(CLI::App& app, const Settings& settings) {
   command->add_option("--commit-interval", options->commit_interval_ms, "Milliseconds between commits")
       ->check(CLI::Range(5, 10000))
       ->capture_default_str();
+  command->add_option("--session-timeout", options->session_timeout_ms,
+                      "Milliseconds until the partitions of a process that does not answer go to others")
+      ->check(CLI::Range(2000, 300000))
+      ->capture_default_str();
   command->add_option("--cache-mb", options->cache_mb, "Memory for state, in MiB")
       ->check(CLI::Range(16, 65536))
       ->capture_default_str();

@@ -63,6 +63,7 @@ Status run_process(const Settings& settings, const ProcessOptions& options) {
       lane.instance = fmt::format("{}-{}", settings.instance, i);
       lane.inputs = stage.inputs;
       lane.commit_interval_ms = options.commit_interval_ms;
+      lane.session_timeout_ms = options.session_timeout_ms;
       lane.memory = memory;
       threads.emplace_back([&, lane, make = stage.make] {
         pthread_setname_np(pthread_self(), fmt::format("{}-{}", lane.group, lane.instance).c_str());

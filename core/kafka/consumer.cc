@@ -156,4 +156,31 @@ Result<Watermarks> Consumer::watermarks(const TopicPartition& tp, int timeout_ms
   return marks;
 }
 
+Result<std::vector<int64_t>> Consumer::ends(const std::vector<TopicPartition>& partitions,
+                                            int timeout_ms) {
+  std::vector<int64_t> out;
+  if (partitions.empty()) return out;
+  std::vector<Position> wanted;
+  for (const TopicPartition& tp : partitions) wanted.push_back({tp, RD_KAFKA_OFFSET_END});
+  const ListPtr list = to_list(wanted);
+  const rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(client_.get(), list.get(), timeout_ms);
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+    return broker_error(bootstrap_, std::string("asking for the ends of partitions: ") +
+                                        rd_kafka_err2str(code));
+  for (const TopicPartition& tp : partitions) {
+    const auto* found =
+        rd_kafka_topic_partition_list_find(list.get(), tp.topic.c_str(), tp.partition);
+    if (found == nullptr || found->err != RD_KAFKA_RESP_ERR_NO_ERROR || found->offset < 0)
+      return broker_error(bootstrap_, to_string(tp) + ": asking for its end: " +
+                                          (found == nullptr ? "no answer"
+                                                            : rd_kafka_err2str(found->err)));
+    out.push_back(found->offset);
+  }
+  return out;
+}
+
+GroupMetadataPtr Consumer::membership() {
+  return GroupMetadataPtr(rd_kafka_consumer_group_metadata(client_.get()));
+}
+
 }  // namespace sujip::kafka

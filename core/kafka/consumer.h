@@ -56,6 +56,12 @@ class Consumer {
   Result<std::vector<Position>> committed(const std::vector<TopicPartition>& partitions,
                                           int timeout_ms);
   Result<Watermarks> watermarks(const TopicPartition& tp, int timeout_ms);
+  // The ends (last stable offsets, or what is written when reading uncommitted records too) of many
+  // partitions in one request, in the order asked for.
+  Result<std::vector<int64_t>> ends(const std::vector<TopicPartition>& partitions, int timeout_ms);
+  // Who we are in the group now. Taken when partitions are assigned it proves, in
+  // Producer::send_offsets, that they still are ours; taken later it proves nothing.
+  GroupMetadataPtr membership();
 
   // Leaves the group (a static member stays) and closes.
   void close();

@@ -124,12 +124,10 @@ CallError Producer::begin_transaction() {
 }
 
 CallError Producer::send_offsets(const rd_kafka_topic_partition_list_t* offsets,
-                                 rd_kafka_t* consumer, int timeout_ms) {
-  rd_kafka_consumer_group_metadata_t* metadata = rd_kafka_consumer_group_metadata(consumer);
-  CallError error = CallError::take(
-      rd_kafka_send_offsets_to_transaction(client_.get(), offsets, metadata, timeout_ms));
-  rd_kafka_consumer_group_metadata_destroy(metadata);
-  return error;
+                                 const rd_kafka_consumer_group_metadata_t* membership,
+                                 int timeout_ms) {
+  return CallError::take(
+      rd_kafka_send_offsets_to_transaction(client_.get(), offsets, membership, timeout_ms));
 }
 
 CallError Producer::commit_transaction(int timeout_ms) {

@@ -47,8 +47,9 @@ class Producer {
   // Transactions, see the table of errors in docs/architecture.md: fatal = make a new producer.
   CallError init_transactions(int timeout_ms);
   CallError begin_transaction();
-  CallError send_offsets(const rd_kafka_topic_partition_list_t* offsets, rd_kafka_t* consumer,
-                         int timeout_ms);
+  // `membership`: from the moment these partitions were assigned, see Consumer::membership().
+  CallError send_offsets(const rd_kafka_topic_partition_list_t* offsets,
+                         const rd_kafka_consumer_group_metadata_t* membership, int timeout_ms);
   CallError commit_transaction(int timeout_ms);
   CallError abort_transaction(int timeout_ms);
 

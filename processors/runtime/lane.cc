@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
@@ -13,13 +12,17 @@
 #include "processors/runtime/fault_point.h"
 #include "processors/runtime/lane_outputs.h"
 #include "processors/runtime/partition_log.h"
+#include "processors/runtime/restorer.h"
+#include "processors/runtime/slot.h"
 #include "topics/catalogue.h"
 
 namespace sujip {
 namespace {
 
-constexpr int kCallTimeoutMs = 30000;
+constexpr int kInitTimeoutMs = 30000;
+constexpr int kAskTimeoutMs = 1000;
 constexpr int kLagEveryMs = 5000;
+constexpr int kLongestTransactionMs = 120000;
 constexpr size_t kBatch = 2000;
 // A lane that is behind commits less often: a commit costs the same for few records and for many, and
 // what is combined per commit is combined better.
@@ -35,30 +38,6 @@ Error call_failed(const kafka::CallError& error, std::string_view what) {
   return Error{fmt::format("{}: {}", what, error.text), "Kafka transaction", ""};
 }
 
-// Positions of the state topics a checkpoint stands for: "topic offset\n" ...
-std::string encode_positions(const std::map<std::string, int64_t>& positions) {
-  std::string out;
-  for (const auto& [topic, offset] : positions) out += fmt::format("{} {}\n", topic, offset);
-  return out;
-}
-
-std::map<std::string, int64_t> decode_positions(std::string_view text) {
-  std::map<std::string, int64_t> out;
-  while (!text.empty()) {
-    const size_t end = text.find('\n');
-    const std::string_view line = text.substr(0, end);
-    const size_t space = line.find(' ');
-    if (space != std::string_view::npos) {
-      int64_t offset = 0;
-      std::from_chars(line.data() + space + 1, line.data() + line.size(), offset);
-      out[std::string(line.substr(0, space))] = offset;
-    }
-    if (end == std::string_view::npos) break;
-    text.remove_prefix(end + 1);
-  }
-  return out;
-}
-
 void pause_for(std::stop_token stop, int ms) {
   std::mutex mutex;
   std::unique_lock lock(mutex);
@@ -68,68 +47,29 @@ void pause_for(std::stop_token stop, int ms) {
 
 }  // namespace
 
-struct Lane::Slot {
-  kafka::TopicPartition input;  // with prefix
-  std::unique_ptr<TaskStore> store;
-  std::unique_ptr<PartitionLog> log;
-  std::unique_ptr<Task> task;
-  int64_t next_offset = 0;  // of the input
-  bool touched = false;     // processed since the last commit
-  bool restored = false;
-  int64_t processed = 0;    // since the last commit
-  prometheus::Counter* consumed = nullptr;
-  TimeMs newest = 0;  // time of the last processed record
-  void report_lag(kafka::Consumer& consumer, const std::string& topic) const;
-};
-
-// The gap of the last stable offset to the end alone is normal; one that stands still is an open
-// transaction that hangs.
-void Lane::Slot::report_lag(kafka::Consumer& consumer, const std::string& topic) const {
-  const auto stable = consumer.watermarks(input, kCallTimeoutMs);
-  if (!stable.ok()) return;
-  int64_t low = 0;
-  int64_t end = 0;
-  rd_kafka_get_watermark_offsets(consumer.handle(), input.topic.c_str(), input.partition, &low, &end);
-  const metrics::Labels labels = {{"topic", topic}, {"partition", std::to_string(input.partition)}};
-  const auto set = [&](const char* name, int64_t value) {
-    metrics::gauge(name, labels).Set(static_cast<double>(std::max<int64_t>(0, value)));
-  };
-  set("consumer_lag", stable->high - next_offset);
-  set("partition_last_stable_offset", stable->high);
-  set("partition_uncommitted_offsets", end - stable->high);
-  if (newest > 0)
-    metrics::gauge("consumer_position_timestamp_seconds", labels).Set(static_cast<double>(newest) / 1000);
-}
-
 Lane::Lane(LaneOptions options, Store& store, TaskFactory factory)
     : options_(std::move(options)), store_(store), factory_(std::move(factory)) {}
 
-Lane::~Lane() = default;
+Lane::~Lane() {
+  // Closing calls revoked(), which needs everything else.
+  stopping_ = true;
+  if (restorer_) restorer_->cancel();
+  if (consumer_) consumer_->close();
+}
 
 // ---- life -------------------------------------------------------------------------------------
 
 Status Lane::run(std::stop_token stop) {
+  // The group is joined in the background meanwhile; it is answered in consume() only.
+  SUJIP_CHECK_OK(start_consumer());
   SUJIP_CHECK_OK(start_producer());
-  const std::string group = topics::group_of(options_.prefix, options_.group);
-  kafka::ConsumerConfig config;
-  config.bootstrap = options_.bootstrap;
-  config.client_id = group + "-" + options_.instance;
-  config.group = group;
-  config.group_instance_id = group + "-" + options_.instance;
-  config.queue_kbytes = 32768;
-  SUJIP_TRY(consumer_, kafka::Consumer::create(config));
-  std::vector<std::string> inputs;
-  for (const std::string& topic : options_.inputs) inputs.push_back(topic_name(topic));
-  SUJIP_CHECK_OK(consumer_->subscribe(
-      inputs, {[this](const auto& partitions) { return assigned(partitions); },
-               [this](const auto&, bool lost) { revoked(lost); }}));
 
   int backoff_ms = 200;
   checkpointed_at_ = steady_ms();
   std::vector<kafka::MessagePtr> batch;
   while (!stop.stop_requested()) {
     batch.clear();
-    consumer_->consume(open_ ? 10 : 50, kBatch, batch);
+    consumer_->consume(open_ || restorer_->busy() ? 10 : 50, kBatch, batch);
     if (!fatal_.what.empty()) return fatal_;
     const Status status = turn(batch);
     if (!fatal_.what.empty()) return fatal_;
@@ -144,37 +84,56 @@ Status Lane::run(std::stop_token stop) {
     backoff_ms = std::min(backoff_ms * 2, 10000);
   }
   stopping_ = true;
-  if (open_ && !broken_)
-    if (const Status s = commit(); !s.ok()) log::warn("last commit: {}", s.error().message());
+  restorer_->cancel();
+  fault_point(options_.group, "stop_begin");
   if (!broken_)
-    if (const Status s = checkpoint(true); !s.ok()) log::warn("checkpoint: {}", s.error().message());
+    if (const Status s = finish(); !s.ok()) log::warn("last commit: {}", s.error().message());
+  fault_point(options_.group, "stop_end");
   consumer_->close();
   return {};
 }
 
 Status Lane::turn(std::vector<kafka::MessagePtr>& batch) try {
   if (broken_) return recover();
-  if (restore_needed_) {
-    std::vector<Slot*> fresh;
-    for (auto& [name, slot] : slots_)
-      if (!slot->restored) fresh.push_back(slot.get());
-    SUJIP_CHECK_OK(restore(fresh));
-    restore_needed_ = false;
-  }
   SUJIP_CHECK_OK(handle(batch));
+  SUJIP_CHECK_OK(take_restored());
   const int interval = batch.size() < kBatch ? options_.commit_interval_ms
                                              : std::max(options_.commit_interval_ms, kBacklogCommitMs);
-  if (open_ && (steady_ms() - begun_at_ >= interval || uncommitted_ >= options_.commit_records))
-    SUJIP_CHECK_OK(commit());
-  if (steady_ms() - lag_reported_at_ >= kLagEveryMs) {
-    lag_reported_at_ = steady_ms();
-    for (auto& [name, slot] : slots_)
-      slot->report_lag(*consumer_, slot->input.topic.substr(options_.prefix.size()));
-  }
-  return checkpoint(false);
+  if (!open_ || steady_ms() - begun_at_ >= interval || uncommitted_ >= options_.commit_records)
+    SUJIP_CHECK_OK(commit(checkpoint_is_due()));
+  if (steady_ms() - lag_reported_at_ >= kLagEveryMs) report_lag();
+  return {};
 } catch (const std::exception& e) {
   // A task or the store met a broken environment (a log that cannot be read, a full disk).
   return Error{e.what(), options_.group, ""};
+}
+
+// All that is processed becomes committed and part of a checkpoint.
+Status Lane::finish() try {
+  return commit(true);
+} catch (const std::exception& e) {
+  return Error{e.what(), options_.group, ""};
+}
+
+Status Lane::start_consumer() {
+  const std::string group = topics::group_of(options_.prefix, options_.group);
+  kafka::ConsumerConfig config;
+  config.bootstrap = options_.bootstrap;
+  config.client_id = group + "-" + options_.instance;
+  config.group = group;
+  config.group_instance_id = group + "-" + options_.instance;
+  config.session_timeout_ms = options_.session_timeout_ms;
+  config.queue_kbytes = 32768;
+  SUJIP_TRY(consumer_, kafka::Consumer::create(config));
+  restorer_ = std::make_unique<Restorer>(options_, store_, *consumer_);
+  std::vector<std::string> inputs;
+  for (const std::string& topic : options_.inputs) inputs.push_back(topic_name(topic));
+  return consumer_->subscribe(inputs, {[this](const auto& partitions) {
+                                         assigned(partitions);
+                                         // Nothing is fetched before its state is there.
+                                         return std::vector<kafka::Position>();
+                                       },
+                                       [this](const auto&, bool lost) { revoked(lost); }});
 }
 
 Status Lane::start_producer() {
@@ -186,19 +145,25 @@ Status Lane::start_producer() {
   config.transactional_id =
       topics::group_of(options_.prefix, options_.group) + "-" + options_.instance;
   config.client_id = config.transactional_id;
+  config.transaction_timeout_ms = options_.transaction_timeout_ms;
   SUJIP_TRY(producer_, kafka::Producer::create(config));
   outputs_ = std::make_unique<LaneOutputs>(*producer_, options_.prefix, topics::kPartitions);
   // Looks the topics up now: a topic first named in produce() waits for a one second timer.
   for (const std::string_view topic :
        {topics::kDeltaRollup, topics::kScopeTally, topics::kDeadLetter, topics::kRunLog})
     producer_->topic(topic_name(std::string(topic)));
-  if (const auto error = producer_->init_transactions(kCallTimeoutMs); error)
+  fault_point(options_.group, "before_init");
+  if (const auto error = producer_->init_transactions(kInitTimeoutMs); error)
     return call_failed(error, "starting transactions as " + config.transactional_id);
+  fault_point(options_.group, "after_init");
   return {};
 }
 
 void Lane::give_up(const char* reason) {
   metrics::counter("transactions_aborted_total", {{"reason", reason}}).Increment();
+  // A transaction that was too large for its time would be so again.
+  if (open_ && steady_ms() - begun_at_ > options_.transaction_timeout_ms * 8LL / 10)
+    options_.transaction_timeout_ms = std::min(options_.transaction_timeout_ms * 2, kLongestTransactionMs);
   broken_ = true;
   open_ = false;
   uncommitted_ = 0;
@@ -206,63 +171,71 @@ void Lane::give_up(const char* reason) {
 
 // Rule: whatever happened, the group's offsets and the state topics tell the truth.
 Status Lane::recover() {
-  std::vector<kafka::TopicPartition> inputs;
-  for (const auto& [name, slot] : slots_) inputs.push_back(slot->input);
+  fault_point(options_.group, "recover_begin");
+  restorer_->cancel();
+  SUJIP_CHECK_OK(consumer_->assign({}));
   SUJIP_CHECK_OK(start_producer());
   broken_ = false;
-  if (inputs.empty()) return {};
-  SUJIP_TRY(const std::vector<kafka::Position> positions, make_slots(inputs));
-  SUJIP_CHECK_OK(consumer_->assign(positions));
+  std::vector<kafka::TopicPartition> inputs;
+  for (const auto& [name, slot] : slots_) inputs.push_back(slot->input);
+  make_slots(inputs);
+  restore();
+  fault_point(options_.group, "recover_end");
   log::info("{} lane {}: recovered, {} partitions", options_.group, options_.instance, inputs.size());
   return {};
 }
 
 // ---- partitions come and go -------------------------------------------------------------------
 
-std::vector<kafka::Position> Lane::assigned(const std::vector<kafka::TopicPartition>& partitions) {
+void Lane::assigned(const std::vector<kafka::TopicPartition>& partitions) {
+  fault_point(options_.group, "assigned");
   metrics::counter("consumer_rebalances_total").Increment();
-  if (auto positions = make_slots(partitions); positions.ok()) return *std::move(positions);
-  // Keeps the partitions in mind; recover() asks again for their offsets.
-  log::warn("{} lane {}: the group's offsets are not to be had yet", options_.group, options_.instance);
-  broken_ = true;
-  std::vector<kafka::Position> nowhere;
-  for (const auto& tp : partitions) {
-    auto slot = std::make_unique<Slot>();
-    slot->input = tp;
-    slots_[kafka::to_string(tp)] = std::move(slot);
-    nowhere.push_back({tp, RD_KAFKA_OFFSET_END});
-  }
-  return nowhere;
+  membership_ = consumer_->membership();
+  make_slots(partitions);
+  // Otherwise recover() does it, behind the end of our own transaction.
+  if (!broken_) restore();
 }
 
-Result<std::vector<kafka::Position>> Lane::make_slots(
-    const std::vector<kafka::TopicPartition>& partitions) {
-  if (partitions.empty()) return std::vector<kafka::Position>{};
-  SUJIP_TRY(auto committed, consumer_->committed(partitions, kCallTimeoutMs));
-  for (kafka::Position& p : committed) {
+void Lane::make_slots(const std::vector<kafka::TopicPartition>& partitions) {
+  slots_.clear();
+  for (const kafka::TopicPartition& tp : partitions) {
     auto slot = std::make_unique<Slot>();
-    slot->input = p.tp;
-    slot->next_offset = std::max<int64_t>(p.offset, 0);
-    if (p.offset < 0) p.offset = RD_KAFKA_OFFSET_BEGINNING;
-    const std::string name = kafka::to_string(p.tp);
-    slot->store = std::make_unique<TaskStore>(&store_, options_.group + ":" + name,
-                                              options_.memory);
-    slot->log = std::make_unique<PartitionLog>(options_.bootstrap, p.tp);
-    const kafka::TopicPartition plain{p.tp.topic.substr(options_.prefix.size()), p.tp.partition};
+    slot->input = tp;
+    const std::string name = kafka::to_string(tp);
+    slot->store =
+        std::make_unique<TaskStore>(&store_, options_.group + ":" + name, options_.memory);
+    slot->log = std::make_unique<PartitionLog>(options_.bootstrap, tp);
+    const kafka::TopicPartition plain{tp.topic.substr(options_.prefix.size()), tp.partition};
     slot->task = factory_(plain, *slot->store, *slot->log);
     slot->consumed = &metrics::counter("processor_records_consumed_total", {{"topic", plain.topic}});
     slots_[name] = std::move(slot);
   }
-  restore_needed_ = true;
-  return committed;
+}
+
+void Lane::restore() {
+  std::vector<Slot*> slots;
+  for (auto& [name, slot] : slots_) slots.push_back(slot.get());
+  restorer_->start(std::move(slots));
+}
+
+Status Lane::take_restored() {
+  if (!restorer_->busy()) return {};
+  SUJIP_TRY(const std::vector<Slot*> fresh, restorer_->finished());
+  if (fresh.empty()) return {};
+  for (Slot* slot : fresh) slot->restored = true;
+  std::vector<kafka::Position> positions;
+  for (const auto& [name, slot] : slots_)
+    if (slot->restored) positions.push_back({slot->input, slot->next_offset});
+  fault_point(options_.group, "restored");
+  return consumer_->assign(positions);
 }
 
 void Lane::revoked(bool lost) {
+  fault_point(options_.group, lost ? "lost" : "revoke_begin");
   metrics::counter("consumer_rebalances_total").Increment();
+  restorer_->cancel();
   if (!lost && !broken_ && !stopping_) {
-    Status status = open_ ? commit() : Status();
-    if (status.ok()) status = checkpoint(true);
-    if (!status.ok()) {
+    if (const Status status = finish(); !status.ok()) {
       log::warn("{} lane {}: giving partitions away: {}", options_.group, options_.instance,
                 status.error().message());
       give_up("revoked");
@@ -271,116 +244,41 @@ void Lane::revoked(bool lost) {
     give_up("lost");
   }
   slots_.clear();
-  restore_needed_ = false;
+  membership_.reset();
+  fault_point(options_.group, "revoke_end");
 }
 
-Status Lane::wait_until_stable(kafka::Consumer& reader, const kafka::TopicPartition& tp) {
-  // Ours was aborted by init_transactions. An open transaction can only be that of the partition's
-  // former owner, whose outcome is decided but may not be written here yet.
-  kafka::ConsumerConfig config;
-  config.bootstrap = options_.bootstrap;
-  config.extra = {{"isolation.level", "read_uncommitted"}};
-  std::unique_ptr<kafka::Consumer> raw;
-  const int64_t deadline = steady_ms() + 70000;
-  for (;;) {
-    SUJIP_TRY(const kafka::Watermarks stable, reader.watermarks(tp, kCallTimeoutMs));
-    if (!raw) {
-      SUJIP_TRY(raw, kafka::Consumer::create(config));
-    }
-    SUJIP_TRY(const kafka::Watermarks end, raw->watermarks(tp, kCallTimeoutMs));
-    if (stable.high >= end.high) return {};
-    if (steady_ms() > deadline)
-      return Error{"an open transaction does not end", kafka::to_string(tp),
-                   "is another processor with the same prefix running?"};
-    std::vector<kafka::MessagePtr> ignored;
-    raw->consume(20, 1, ignored);
+void Lane::report_lag() {
+  lag_reported_at_ = steady_ms();
+  std::vector<Slot*> slots;
+  std::vector<kafka::TopicPartition> inputs;
+  for (auto& [name, slot] : slots_) {
+    if (!slot->restored) continue;
+    slots.push_back(slot.get());
+    inputs.push_back(slot->input);
   }
-}
-
-Status Lane::restore(std::vector<Slot*> slots) {
-  const int64_t started = steady_ms();
-  struct Reading {
-    Slot* slot;
-    std::string topic;  // without prefix
-    int64_t end;
-  };
-  std::map<std::string, Reading> readings;
-  std::vector<kafka::Position> from;
-  kafka::ConsumerConfig config;
-  config.bootstrap = options_.bootstrap;
-  config.client_id = "sujip-restore";
-  config.partition_eof = true;
-  config.fetch_wait_ms = 10;
-  SUJIP_TRY(const auto reader, kafka::Consumer::create(config));
-  for (Slot* slot : slots) {
-    if (!slot->task) return Error{"no offset yet", kafka::to_string(slot->input), ""};
-    auto positions = decode_positions(slot->store->meta());
-    std::vector<Reading> wanted;
-    bool store_is_ahead = false;
-    for (const std::string& topic : slot->task->state_topics()) {
-      const kafka::TopicPartition tp{topic_name(topic), slot->input.partition};
-      SUJIP_CHECK_OK(wait_until_stable(*reader, tp));
-      SUJIP_TRY(const kafka::Watermarks marks, reader->watermarks(tp, kCallTimeoutMs));
-      store_is_ahead = store_is_ahead || positions[topic] > marks.high;
-      wanted.push_back({slot, topic, marks.high});
-    }
-    if (store_is_ahead) {
-      log::warn("local state of {} is ahead of Kafka: the topics were deleted or truncated; it is read anew",
-                kafka::to_string(slot->input));
-      SUJIP_CHECK_OK(slot->store->wipe());
-      positions.clear();
-    }
-    for (const Reading& r : wanted) {
-      const kafka::TopicPartition tp{topic_name(r.topic), slot->input.partition};
-      if (positions[r.topic] >= r.end) continue;
-      from.push_back({tp, positions[r.topic] > 0 ? positions[r.topic] : RD_KAFKA_OFFSET_BEGINNING});
-      readings.emplace(kafka::to_string(tp), r);
-    }
+  const auto stable = consumer_->ends(inputs, kAskTimeoutMs);
+  if (!stable.ok()) return;
+  for (size_t i = 0; i < slots.size(); ++i) {
+    const Slot& slot = *slots[i];
+    int64_t low = 0;
+    int64_t end = 0;
+    rd_kafka_get_watermark_offsets(consumer_->handle(), slot.input.topic.c_str(),
+                                   slot.input.partition, &low, &end);
+    const metrics::Labels labels = {{"topic", slot.input.topic.substr(options_.prefix.size())},
+                                    {"partition", std::to_string(slot.input.partition)}};
+    const auto set = [&](const char* name, int64_t value) {
+      metrics::gauge(name, labels).Set(static_cast<double>(std::max<int64_t>(0, value)));
+    };
+    // The gap of the last stable offset to the end alone is normal; one that stands still is an open
+    // transaction that hangs.
+    set("consumer_lag", (*stable)[i] - slot.next_offset);
+    set("partition_last_stable_offset", (*stable)[i]);
+    set("partition_uncommitted_offsets", end - (*stable)[i]);
+    if (slot.newest > 0)
+      metrics::gauge("consumer_position_timestamp_seconds", labels)
+          .Set(static_cast<double>(slot.newest) / 1000);
   }
-  int64_t records = 0;
-  if (!from.empty()) {
-    SUJIP_CHECK_OK(reader->assign(from));
-    std::vector<kafka::MessagePtr> batch;
-    int64_t heard = steady_ms();
-    while (!readings.empty()) {
-      batch.clear();
-      reader->consume(20, 5000, batch);
-      if (!batch.empty()) heard = steady_ms();
-      if (steady_ms() - heard > kCallTimeoutMs)
-        return Error{"reading state back: nothing comes", "Kafka at " + options_.bootstrap, ""};
-      for (const auto& message : batch) {
-        if (message->rkt == nullptr) continue;
-        const std::string name = fmt::format("{}/{}", rd_kafka_topic_name(message->rkt), message->partition);
-        const auto at = readings.find(name);
-        if (at == readings.end()) continue;
-        if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-          if (message->offset >= at->second.end) readings.erase(at);
-          continue;
-        }
-        if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
-          // The state is older than what the topic still holds.
-          SUJIP_CHECK_OK(at->second.slot->store->wipe());
-          return Error{"local state is too old for its topic; it is read anew", name, ""};
-        }
-        if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR)
-          return Error{rd_kafka_err2str(message->err), name, ""};
-        Slot& slot = *at->second.slot;
-        const std::optional<std::string_view> value =
-            kafka::is_tombstone(*message) ? std::nullopt : std::optional(kafka::value_of(*message));
-        if (const Status s = slot.task->restore(at->second.topic, kafka::key_of(*message), value); !s.ok())
-          return Error{s.error().message(), fmt::format("{} offset {}", name, message->offset),
-                       "the topic holds what this version does not understand"};
-        ++records;
-      }
-    }
-  }
-  for (Slot* slot : slots) slot->restored = true;
-  metrics::gauge("state_restore_duration_seconds", {{"store", options_.group}})
-      .Set(static_cast<double>(steady_ms() - started) / 1000);
-  if (records > 0)
-    log::info("{} lane {}: {} partitions, {} records read back in {} ms", options_.group,
-              options_.instance, slots.size(), records, steady_ms() - started);
-  return {};
 }
 
 // ---- records ----------------------------------------------------------------------------------
@@ -441,6 +339,7 @@ Status Lane::process(Slot& slot, const rd_kafka_message_t& message) {
   slot.touched = true;
   ++slot.processed;
   ++uncommitted_;
+  fault_point(options_.group, "processed");
   return outputs_->status();
 }
 
@@ -453,8 +352,13 @@ Status Lane::begin() {
   return {};
 }
 
-Status Lane::commit() {
-  fault_point("before_flush");
+Status Lane::commit(bool save) {
+  const std::vector<Checkpoint> plan = save ? plan_checkpoint() : std::vector<Checkpoint>();
+  if (!open_) {
+    if (plan.empty()) return {};
+    SUJIP_CHECK_OK(begin());
+  }
+  fault_point(options_.group, "before_flush");
   std::vector<kafka::Position> offsets;
   for (auto& [name, slot] : slots_) {
     if (!slot->touched) continue;
@@ -463,62 +367,86 @@ Status Lane::commit() {
     offsets.push_back({slot->input, slot->next_offset});
   }
   SUJIP_CHECK_OK(outputs_->status());
-  const int64_t at = steady_ms();
-  fault_point("before_offsets");
-  if (const auto error = producer_->send_offsets(kafka::to_list(offsets).get(), consumer_->handle(),
-                                                 kCallTimeoutMs);
-      error)
-    return call_failed(error, "sending offsets");
-  fault_point("before_commit");
-  kafka::CallError error = producer_->commit_transaction(-1);
-  while (error && error.retriable && steady_ms() - at < 2 * kCallTimeoutMs)
-    error = producer_->commit_transaction(-1);
-  if (error) return call_failed(error, "committing");
-  fault_point("after_commit");
-  metrics::counter("transactions_committed_total").Increment();
-  metrics::histogram("transaction_duration_seconds")
-      .Observe(static_cast<double>(steady_ms() - begun_at_) / 1000);
-  open_ = false;
-  uncommitted_ = 0;
+  // The offsets prove that the partitions are ours, so those of the checkpoint go along.
+  for (const Checkpoint& c : plan)
+    if (!c.slot->touched) offsets.push_back({c.slot->input, c.slot->next_offset});
+  SUJIP_CHECK_OK(end_transaction(offsets));
+  if (!plan.empty()) SUJIP_CHECK_OK(write(plan));
   for (auto& [name, slot] : slots_) {
     slot->touched = false;
-    slot->store->release_memory();
+    if (slot->restored) slot->store->release_memory();
     slot->consumed->Increment(static_cast<double>(std::exchange(slot->processed, 0)));
   }
   return {};
 }
 
-Status Lane::checkpoint(bool force) {
-  if (open_) return {};
+Status Lane::end_transaction(const std::vector<kafka::Position>& offsets) {
+  const int64_t at = steady_ms();
+  fault_point(options_.group, "before_offsets");
+  if (const auto error = producer_->send_offsets(kafka::to_list(offsets).get(), membership_.get(),
+                                                 options_.transaction_timeout_ms);
+      error)
+    return call_failed(error, "sending offsets");
+  fault_point(options_.group, "before_commit");
+  kafka::CallError error = producer_->commit_transaction(-1);
+  while (error && error.retriable && steady_ms() - at < 2LL * options_.transaction_timeout_ms)
+    error = producer_->commit_transaction(-1);
+  if (error) return call_failed(error, "committing");
+  fault_point(options_.group, "after_commit");
+  metrics::counter("transactions_committed_total").Increment();
+  metrics::histogram("transaction_duration_seconds")
+      .Observe(static_cast<double>(steady_ms() - begun_at_) / 1000);
+  open_ = false;
+  uncommitted_ = 0;
+  return {};
+}
+
+// ---- checkpoints ------------------------------------------------------------------------------
+
+bool Lane::checkpoint_is_due() const {
   size_t dirty_bytes = 0;
-  std::vector<Slot*> dirty;
-  for (auto& [name, slot] : slots_) {
-    if (!slot->store || !slot->restored || !slot->store->dirty()) continue;
-    dirty.push_back(slot.get());
+  bool dirty = false;
+  for (const auto& [name, slot] : slots_) {
+    if (!slot->restored || !slot->store->dirty()) continue;
+    dirty = true;
     dirty_bytes += slot->store->dirty_bytes();
   }
-  const bool due = steady_ms() - checkpointed_at_ >= options_.checkpoint_interval_ms;
-  if (dirty.empty() || !(force || due || dirty_bytes > options_.checkpoint_bytes)) return {};
+  return dirty && (steady_ms() - checkpointed_at_ >= options_.checkpoint_interval_ms ||
+                   dirty_bytes > options_.checkpoint_bytes);
+}
+
+std::vector<Lane::Checkpoint> Lane::plan_checkpoint() {
   checkpointed_at_ = steady_ms();
-  std::sort(dirty.begin(), dirty.end(),
-            [](const Slot* a, const Slot* b) { return a->store->task() < b->store->task(); });
+  std::vector<Checkpoint> plan;
+  std::vector<kafka::TopicPartition> topics;
+  for (auto& [name, slot] : slots_) {
+    if (!slot->restored || !(slot->touched || slot->store->dirty())) continue;
+    plan.push_back({slot.get(), {}});
+    for (const std::string& topic : slot->task->state_topics())
+      topics.push_back({topic_name(topic), slot->input.partition});
+  }
+  const auto ends = consumer_->ends(topics, kAskTimeoutMs);
+  if (!ends.ok()) {
+    log::debug("{} lane {}: no checkpoint: {}", options_.group, options_.instance,
+               ends.error().message());
+    return {};
+  }
+  size_t next = 0;
+  for (Checkpoint& c : plan)
+    for (const std::string& topic : c.slot->task->state_topics()) c.positions[topic] = (*ends)[next++];
+  std::sort(plan.begin(), plan.end(), [](const Checkpoint& a, const Checkpoint& b) {
+    return a.slot->store->task() < b.slot->store->task();
+  });
+  return plan;
+}
+
+Status Lane::write(const std::vector<Checkpoint>& plan) {
   Store::Checkpoint file(store_);
-  for (Slot* slot : dirty) {
-    std::map<std::string, int64_t> positions;
-    for (const std::string& topic : slot->task->state_topics()) {
-      SUJIP_TRY(const auto marks, consumer_->watermarks({topic_name(topic), slot->input.partition},
-                                                        kCallTimeoutMs));
-      positions[topic] = marks.high;
-    }
-    slot->store->write(file, encode_positions(positions));
-  }
-  fault_point("before_checkpoint");
+  for (const Checkpoint& c : plan) c.slot->store->write(file, encode_positions(c.positions));
+  fault_point(options_.group, "before_checkpoint");
   SUJIP_CHECK_OK(file.ingest());
-  fault_point("after_checkpoint");
-  for (Slot* slot : dirty) {
-    slot->store->written();
-    slot->store->release_memory();
-  }
+  fault_point(options_.group, "after_checkpoint");
+  for (const Checkpoint& c : plan) c.slot->store->written();
   return {};
 }
 

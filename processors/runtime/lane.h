@@ -1,13 +1,18 @@
 #pragma once
 // A lane: one thread, one consumer, one transactional producer, the tasks of its partitions.
 //
-// The way of a commit:  process ... process | before_commit of every touched task | send offsets |
-// commit | (every few seconds) checkpoint: dirty rows and the positions they stand for, as one file.
-// Kafka first, the local store second: the store is never ahead.
+// The way of a commit:  process ... process | before_commit of every touched task | (every few seconds)
+// ask where the state topics end | send offsets | commit | checkpoint: dirty rows and those ends, as one
+// file. Kafka first, the local store second: the store is never ahead. The ends are asked for before the
+// offsets are sent, because only the success of that call proves that nobody else has written to them.
+//
+// The offsets are sent with the membership that was ours when the partitions were assigned. A
+// fresh one would let the offsets of a partition pass that meanwhile belongs to somebody else.
 //
 // Any unclear outcome has one answer (recover): throw the producer and all state in memory away, make a
 // producer, take the group's offsets, read the state back from its topics, go on. It is also how a
-// lane starts, so it is always tested.
+// lane starts, so it is always tested. State is read back by the restorer, on its own thread; a
+// partition is fetched from when it is whole.
 
 #include <functional>
 #include <map>
@@ -34,6 +39,10 @@ struct LaneOptions {
   int64_t commit_records = 200000;
   int checkpoint_interval_ms = 3000;
   size_t checkpoint_bytes = 128u << 20;  // dirty bytes of the lane that ask for a checkpoint earlier
+  int session_timeout_ms = 10000;  // without a sign of life for so long partitions go to others
+  // An open transaction of a dead lane keeps readers and a new owner waiting for so long. One that
+  // proves too short for the work is doubled.
+  int transaction_timeout_ms = 10000;
   std::shared_ptr<MemoryBudget> memory;  // of all lanes of the process
 };
 
@@ -52,23 +61,37 @@ class Lane {
  private:
   class LaneOutputs;
   class PartitionLog;
+  class Restorer;
   struct Slot;  // a task with its store and position
+  // What a checkpoint will hold: dirty slots and up to where their state topics stand for them.
+  struct Checkpoint {
+    Slot* slot;
+    std::map<std::string, int64_t> positions;
+  };
 
-  // One round of the loop: recover or restore if needed, process, commit and checkpoint when due.
+  // One round of the loop: recover or take restored partitions in, process, commit when due.
   Status turn(std::vector<kafka::MessagePtr>& batch);
+  Status start_consumer();
   Status start_producer();
   Status recover();
-  Status restore(std::vector<Slot*> slots);
-  Status wait_until_stable(kafka::Consumer& reader, const kafka::TopicPartition& tp);
-  std::vector<kafka::Position> assigned(const std::vector<kafka::TopicPartition>& partitions);
-  Result<std::vector<kafka::Position>> make_slots(const std::vector<kafka::TopicPartition>& partitions);
+  void assigned(const std::vector<kafka::TopicPartition>& partitions);
   void revoked(bool lost);
+  void make_slots(const std::vector<kafka::TopicPartition>& partitions);
+  void restore();       // all slots, in the background
+  Status take_restored();
   Status handle(std::vector<kafka::MessagePtr>& batch);
   Status process(Slot& slot, const rd_kafka_message_t& message);
   Status begin();
-  Status commit();
-  Status checkpoint(bool force);
+  // Ends the open transaction; with `save` it also writes a checkpoint, for which it makes a
+  // transaction (of offsets only) when none is open.
+  Status commit(bool save);
+  Status finish();
+  Status end_transaction(const std::vector<kafka::Position>& offsets);
+  bool checkpoint_is_due() const;
+  std::vector<Checkpoint> plan_checkpoint();
+  Status write(const std::vector<Checkpoint>& plan);
   void give_up(const char* reason);
+  void report_lag();
   std::string topic_name(const std::string& name) const { return options_.prefix + name; }
 
   LaneOptions options_;
@@ -77,10 +100,11 @@ class Lane {
   std::unique_ptr<kafka::Producer> producer_;
   std::unique_ptr<kafka::Consumer> consumer_;
   std::unique_ptr<LaneOutputs> outputs_;
+  kafka::GroupMetadataPtr membership_;  // of the assignment that `slots_` are
   std::unordered_map<std::string, std::unique_ptr<Slot>> slots_;  // by "topic/partition"
+  std::unique_ptr<Restorer> restorer_;  // after slots_: ends before them
   bool open_ = false;        // a transaction is open
   bool broken_ = false;      // recover before anything else
-  bool restore_needed_ = false;
   bool stopping_ = false;
   int64_t uncommitted_ = 0;  // records since the last commit
   int64_t begun_at_ = 0;     // steady ms of the transaction's begin

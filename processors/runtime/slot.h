@@ -1,0 +1,33 @@
+#pragma once
+// One input partition of a lane: its task, the task's store, and how far it has come.
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "core/metrics.h"
+#include "processors/runtime/lane.h"
+#include "processors/runtime/partition_log.h"
+
+namespace sujip {
+
+// Up to which offset of each state topic (without prefix) a store holds the state.
+using StatePositions = std::map<std::string, int64_t>;
+std::string encode_positions(const StatePositions& positions);
+StatePositions decode_positions(std::string_view text);
+
+// Belongs to the restorer's thread until it is handed back as restored, then to the lane's.
+struct Lane::Slot {
+  kafka::TopicPartition input;  // with prefix
+  std::unique_ptr<TaskStore> store;
+  std::unique_ptr<PartitionLog> log;
+  std::unique_ptr<Task> task;
+  int64_t next_offset = 0;  // of the input
+  bool touched = false;     // processed since the last commit
+  bool restored = false;
+  int64_t processed = 0;  // since the last commit
+  prometheus::Counter* consumed = nullptr;
+  TimeMs newest = 0;  // time of the last processed record
+};
+
+}  // namespace sujip
