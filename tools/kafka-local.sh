@@ -179,7 +179,7 @@ status() {
   pid=$(running) || { echo "kafka: not running in $data"; return 3; }
   rss=$(awk '/^VmRSS/ {print $2}' "/proc/$pid/status")
   ticks=$(sed 's/.*) //' "/proc/$pid/stat" | awk '{print $12 + $13}')
-  awk -v pid="$pid" -v port="$(sed -n 's/^advertised.listeners=.*://p' "$properties")" \
+  awk -v pid="$pid" -v port="$(sed -n 's/^advertised.listeners=.*://p' "$properties" | head -n 1)" \
     -v rss="$rss" -v cpu="$ticks" -v hz="$(getconf CLK_TCK)" -v data="$data" 'BEGIN {
       printf "kafka: running pid=%s port=%s rss_mb=%d cpu_s=%.1f data=%s\n",
              pid, port, rss / 1024, cpu / hz, data }'

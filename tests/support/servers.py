@@ -52,17 +52,18 @@ def clean_environment():
 
 
 class Servers:
-    def __init__(self):
+    def __init__(self, **environment):
+        """`environment`: more for the scripts in tools/, e.g. KAFKA_EXTRA."""
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sujip-test-"))
         self.folder.chmod(0o755)  # PostgreSQL's own user has to enter it
         kafka_port, pg_port = free_port(2), free_port()
-        self.kafka_address = f"127.0.0.1:{kafka_port}"
         self.pg_port = pg_port
         self.environment = clean_environment() | {
             "KAFKA_PORT": str(kafka_port), "KAFKA_DATA": str(self.folder / "kafka"),
             "KAFKA_HEAP": "768m",
             "PG_PORT": str(pg_port), "PG_DATA": str(self.folder / "postgres"),
-        }
+        } | environment
+        self.kafka_address = f"127.0.0.1:{self.environment['KAFKA_PORT']}"
         reader, self.writer = os.pipe()
         subprocess.run(["setsid", "-f", sys.executable, "-c", WATCHER, str(reader),
                         str(self.folder), KAFKA, POSTGRES], env=self.environment, check=True,
@@ -82,6 +83,10 @@ class Servers:
     def call(self, script, command):
         subprocess.run([script, command], env=self.environment, check=True, timeout=150,
                        stdout=subprocess.DEVNULL)
+
+    def said(self, script, command):
+        return subprocess.run([script, command], env=self.environment, check=True, timeout=150,
+                              capture_output=True, text=True).stdout
 
     def kill_and_start(self, script):
         self.call(script, "kill")
