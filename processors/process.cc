@@ -45,8 +45,8 @@ Status run_process(const Settings& settings, const ProcessOptions& options) {
   const std::string dir =
       fmt::format("{}/state/{}process-{}", settings.home, settings.prefix, settings.instance);
   const auto cache = static_cast<size_t>(options.cache_mb) << 20;
-  SUJIP_TRY(const auto store, Store::open(dir, cluster + " " + settings.prefix, cache / 4));
-  const auto memory = std::make_shared<MemoryBudget>(cache - cache / 4);
+  SUJIP_TRY(const auto store, Store::open(dir, cluster + " " + settings.prefix, cache / 8));
+  const auto memory = std::make_shared<MemoryBudget>(cache - cache / 8);
 
   const std::vector<Stage> stages = build_topology(datasets, *normalizers, options.lanes);
   std::stop_source failed;

@@ -38,7 +38,9 @@ Status EntityTask::restore_tombstone(const Dataset& dataset, std::string_view ke
 
 Status EntityTask::restore_row(const Dataset& dataset, std::string_view change) {
   // The fields are asked for in the order in which ChangeWriter writes them.
-  const simdjson::padded_string padded(change);
+  thread_local std::string padded;
+  padded.assign(change);
+  padded.resize(change.size() + simdjson::SIMDJSON_PADDING);
   thread_local simdjson::ondemand::parser parser;
   simdjson::ondemand::document document;
   simdjson::ondemand::object object;
@@ -54,7 +56,7 @@ Status EntityTask::restore_row(const Dataset& dataset, std::string_view change) 
     return !v.get_object().get(o) && !o.raw_json().get(out);
   };
   simdjson::ondemand::object source;
-  if (parser.iterate(padded).get(document) || document.get_object().get(object) ||
+  if (parser.iterate(padded.data(), change.size(), padded.size()).get(document) || document.get_object().get(object) ||
       !raw_object("before", before) || !raw_object("after", after) ||
       object["op"].get_string().get(op) || object["source"].get_object().get(source) ||
       source["scope"].get_string().get(subject))

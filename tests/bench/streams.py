@@ -125,7 +125,9 @@ def run_sujip(broker, args, expected):
     command = ["process", "--lanes", str(args.lanes), "--commit-interval", str(args.commit_interval)]
     if args.cache_mb:
         command += ["--cache-mb", str(args.cache_mb)]
-    process = sujip.start(*command)
+    processes = [sujip.start(*command, SUJIP_INSTANCE=str(n)) for n in range(args.processes)]
+    process = processes[0]
+    pids = [one.pid for one in processes]
     profiler = None
     if args.perf:
         profiler = subprocess.Popen(["perf", "record", "-q", "-g", "-F", "499", "-o", args.perf, "-p", str(process.pid)])
@@ -142,20 +144,21 @@ def run_sujip(broker, args, expected):
         if ends != seen:
             first = first or now
             last, seen = now, ends
-            figures = {"app_cpu_s": round(cpu_seconds(process.pid), 2),
+            figures = {"app_cpu_s": round(cpu_seconds(*pids), 2),
                        "broker_cpu_s": round(cpu_seconds(broker.pid) - broker_before, 2),
-                       "rss_mb": peak_rss_mb(process.pid)}
+                       "rss_mb": sum(peak_rss_mb(pid) for pid in pids)}
         if now - told > 5:
             told = now
             say(f"  {committed:,} of {end:,}, {peak_rss_mb(process.pid)} MB")
-        if process.poll() is not None:
+        if any(one.poll() is not None for one in processes):
             raise SystemExit(f"sujip ended: {sujip.log.read_text()[-2000:]}")
     figures |= {"wall_s": round(last - began, 2), "events_per_s": round(args.events / (last - began)),
                 "events_per_s_after_first": round(args.events / (last - first))}
     if profiler:
         profiler.send_signal(signal.SIGINT)
         profiler.wait()
-    sujip.stop(process)
+    for one in processes:
+        sujip.stop(one)
     figures["cpu_per_million"] = round(figures["app_cpu_s"] / args.events * 1e6, 2)
     if args.no_verify:
         wrong, records = [], 0
@@ -163,6 +166,8 @@ def run_sujip(broker, args, expected):
         wrong, records = verify(broker, expected, args.full)
     figures |= {"exact": not wrong, "wrong": wrong, "rollup_records": records}
     say(f"  {figures}")
+    if args.keep_home:
+        return figures | {"home": str(sujip.home)}
     sujip.forget()
     return figures
 
@@ -223,19 +228,25 @@ def ratio(a, b):
     return round(a / b, 2) if a is not None and b else None
 
 
-def main():
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def arguments(doc):
+    p = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--events", type=int, default=3_000_000)
     p.add_argument("--rounds", type=int, default=1)
     p.add_argument("--lanes", type=int, default=1)
     p.add_argument("--cache-mb", type=int, default=0)
     p.add_argument("--commit-interval", type=int, default=100)
-    p.add_argument("--only-sujip", action="store_true")
     p.add_argument("--full", action="store_true", help="check every change against the one before it")
     p.add_argument("--no-verify", action="store_true", help="for profiling")
     p.add_argument("--perf", metavar="FILE", help="record a profile of our side")
     p.add_argument("--program", default=str(HERE.parents[1] / "build/release/sujip"))
     p.add_argument("--work", default="/var/tmp/sujip-bench", help="generated input and built peers")
+    p.set_defaults(processes=1, keep_home=False)
+    return p
+
+
+def main():
+    p = arguments(__doc__)
+    p.add_argument("--only-sujip", action="store_true")
     args = p.parse_args()
     data = workload(args.events, args.work)
     expected = json.load(open(data / "expected.json", encoding="utf-8"))

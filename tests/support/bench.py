@@ -13,7 +13,7 @@ import time
 
 import confluent_kafka
 
-from servers import KAFKA, ROOT, clean_environment, free_port
+from servers import KAFKA, POSTGRES, ROOT, clean_environment, free_port
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -86,6 +86,30 @@ class Broker:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+class Database:
+    """A private PostgreSQL beside the broker."""
+
+    def __init__(self, folder):
+        folder.chmod(0o755)  # PostgreSQL's own user has to enter it
+        port = free_port()
+        self.environment = clean_environment() | {"PG_PORT": str(port), "PG_DATA": str(folder / "postgres")}
+        done = subprocess.run([POSTGRES, "start"], env=self.environment, capture_output=True, text=True)
+        if done.returncode:
+            raise SystemExit(done.stderr)
+        self.uri = f"postgresql://postgres@127.0.0.1:{port}/sujip"
+        words = subprocess.run([POSTGRES, "status"], env=self.environment, check=True,
+                               capture_output=True, text=True).stdout.replace("=", " ").split()
+        self.pid = int(words[words.index("pid") + 1])
+
+    def cpu_seconds(self):
+        children = subprocess.run(["pgrep", "-P", str(self.pid)], capture_output=True, text=True).stdout
+        return cpu_seconds(self.pid, *children.split())
+
+    def close(self):
+        subprocess.run(["sh", "-c", '"$0" kill; "$0" wipe', POSTGRES], env=self.environment,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
 class Sujip:
     """One program with a home, a prefix and declarations of its own."""
 
@@ -95,6 +119,8 @@ class Sujip:
         share = self.home / "share"
         (share / "topics/datasets").mkdir(parents=True, exist_ok=True)
         (share / "producers/connectors").mkdir(parents=True, exist_ok=True)
+        if not (share / "sql").exists():
+            (share / "sql").symlink_to(ROOT / "sql")
         for file in declarations:
             shutil.copy(file, share / "topics/datasets")
         self.environment = clean_environment() | {
