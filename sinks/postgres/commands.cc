@@ -60,9 +60,14 @@ void migrate(const Settings& settings, bool dry_run) {
              sink::declared_tables(datasets).size());
 }
 
-void run_sink(const Settings& settings, const sink::SinkOptions& options) {
+sink::Work work_of(const Settings& settings, const std::string& mapping) {
+  if (mapping.empty()) return sink::declared_work(declarations(settings), settings.prefix);
+  return sink::mapped_work(value_or_leave(sink::load_mapping(mapping), kExitUsage), settings.prefix);
+}
+
+void run_sink(const Settings& settings, const std::string& mapping, const sink::SinkOptions& options) {
   log::start("sink", settings.log_level);
-  const Datasets datasets = declarations(settings);
+  sink::Work work = work_of(settings, mapping);
   struct sigaction action {};
   action.sa_handler = ask_to_stop;
   sigaction(SIGTERM, &action, nullptr);
@@ -70,7 +75,7 @@ void run_sink(const Settings& settings, const sink::SinkOptions& options) {
   if (auto served = start_metrics_server(settings.metrics, "sink"); !served) {
     leave(served.error(), kExitEnvironment);
   }
-  sink::Sink role(settings, datasets, options);
+  sink::Sink role(settings, std::move(work), options);
   if (auto ended = role.run(stop_asked); !ended) leave(ended.error(), kExitEnvironment);
 }
 
@@ -97,7 +102,11 @@ void add_sink_commands(CLI::App& app, const Settings& settings) {
   sink_command->add_option("--batch-bytes", options->batch_bytes, "Most bytes of one transaction")
       ->check(CLI::Range(size_t{1024}, size_t{1} << 30))
       ->capture_default_str();
-  sink_command->callback([&settings, options] { run_sink(settings, *options); });
+  auto mapping = std::make_shared<std::string>();
+  sink_command->add_option("--mapping", *mapping,
+                           "Fill tables of your own: a file that says which topic, table and columns")
+      ->check(CLI::ExistingFile);
+  sink_command->callback([&settings, mapping, options] { run_sink(settings, *mapping, *options); });
 
   sink::add_dead_commands(app, settings);
 }

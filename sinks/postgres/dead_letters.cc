@@ -45,7 +45,9 @@ DeadLetters::DeadLetters(std::string bootstrap, std::string prefix)
     : bootstrap_(std::move(bootstrap)), prefix_(std::move(prefix)) {}
 
 std::string DeadLetters::topic_of(const rd_kafka_message_t& message) const {
-  return std::string(rd_kafka_topic_name(message.rkt)).substr(prefix_.size());
+  std::string topic = rd_kafka_topic_name(message.rkt);
+  // Topics of a mapping stand outside of the installation and have no prefix.
+  return topic.starts_with(prefix_) ? topic.substr(prefix_.size()) : topic;
 }
 
 std::string DeadLetters::place_of(const rd_kafka_message_t& message) {
@@ -77,7 +79,7 @@ Status DeadLetters::keep(pg::Connection& connection, const Batch& batch,
     metrics::counter("dead_letters_total", {{"topic", topic}, {"reason", "sink"}}).Increment();
     log::warn("{}: can't be stored, kept as dead letter: {}", place_of(message), why);
   }
-  return write_upserts(connection, table, rows, which);
+  return write_some_upserts(connection, table, rows, which);
 }
 
 Status DeadLetters::produce(const Batch& batch, const std::vector<BadRow>& bad, TimeMs now) {

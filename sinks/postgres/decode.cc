@@ -2,9 +2,8 @@
 
 #include <simdjson.h>
 
-#include <charconv>
+#include <algorithm>
 #include <cstring>
-#include <limits>
 
 #include "core/calendar.h"
 
@@ -14,7 +13,7 @@ namespace {
 namespace od = simdjson::ondemand;
 
 constexpr std::string_view kHighestRev = "9223372036854775807";
-constexpr size_t kTimeSize = 24;  // "2011-01-05T08:26:00.000Z"
+constexpr size_t kTextSize = 32;  // "2011-01-05T08:26:00.000Z", an integer
 
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && (text.back() == ' ' || text.back() == '\n' || text.back() == '\r' ||
@@ -24,48 +23,152 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
-}  // namespace
+bool holds(std::string_view text, char c) {
+  return !text.empty() && std::memchr(text.data(), c, text.size()) != nullptr;
+}
+
+// The grammar of JSON's numbers: simdjson checks only those it is asked to compute.
+bool is_number(std::string_view text) {
+  size_t i = 0;
+  const auto digits = [&] {
+    const size_t from = i;
+    while (i < text.size() && text[i] >= '0' && text[i] <= '9') ++i;
+    return i - from;
+  };
+  if (i < text.size() && text[i] == '-') ++i;
+  const size_t start = i;
+  const size_t whole = digits();
+  if (whole == 0 || (whole > 1 && text[start] == '0')) return false;
+  if (i < text.size() && text[i] == '.') {
+    ++i;
+    if (digits() == 0) return false;
+  }
+  if (i < text.size() && (text[i] == 'e' || text[i] == 'E')) {
+    ++i;
+    if (i < text.size() && (text[i] == '+' || text[i] == '-')) ++i;
+    if (digits() == 0) return false;
+  }
+  return i == text.size();
+}
 
 // A parser with its padded copy of the document: simdjson reads past the end.
-struct Decoder::Parser {
+struct Parser {
   od::parser parser;
-  std::string buffer;
+  std::vector<char> buffer;
+  const char* end = nullptr;
 
   simdjson::error_code start(std::string_view json, od::document& document) {
     if (buffer.size() < json.size() + simdjson::SIMDJSON_PADDING) {
       buffer.resize((json.size() + simdjson::SIMDJSON_PADDING) * 2);
     }
-    std::memcpy(buffer.data(), json.data(), json.size());
+    if (!json.empty()) std::memcpy(buffer.data(), json.data(), json.size());
     std::memset(buffer.data() + json.size(), 0, simdjson::SIMDJSON_PADDING);
+    end = buffer.data() + json.size();
     return parser.iterate(buffer.data(), json.size(), buffer.size()).get(document);
   }
 };
 
-// One pass over an object whose members go into columns of one origin.
-struct Walk {
-  Decoder& decoder;
-  const std::vector<int>& columns;
-  size_t next = 0;  // members usually come in the order of the columns
+// A member somebody wants, and the cell it fills.
+struct Wanted {
+  std::string_view field;
+  size_t cell = 0;
+  bool json = false;    // as it stands in the document
+  bool millis = false;  // a number of milliseconds that becomes a time
+};
 
-  int column_of(std::string_view name) {
-    const size_t n = columns.size();
+// Finds members by name. They usually come in the order of the columns.
+class Members {
+ public:
+  void add(const Wanted& wanted) { wanted_.push_back(wanted); }
+  bool empty() const { return wanted_.empty(); }
+  void rewind() { next_ = 0; }
+
+  // `raw`: behind the opening quote of the name. Null when nobody wants it.
+  const Wanted* find(const char* raw, const char* end) {
+    const size_t n = wanted_.size();
     for (size_t i = 0; i < n; ++i) {
-      const size_t at = next + i < n ? next + i : next + i - n;
-      const int column = columns[at];
-      if (decoder.table_->columns[static_cast<size_t>(column)].field == name) {
-        next = at + 1;
-        return column;
+      const size_t at = next_ + i < n ? next_ + i : next_ + i - n;
+      const std::string_view field = wanted_[at].field;
+      if (static_cast<size_t>(end - raw) > field.size() && raw[field.size()] == '"' &&
+          std::memcmp(raw, field.data(), field.size()) == 0) {
+        next_ = at + 1;
+        return &wanted_[at];
       }
     }
-    return -1;
+    return nullptr;
   }
 
-  simdjson::error_code take(int column, od::value value) {
-    const Column& declared = decoder.table_->columns[static_cast<size_t>(column)];
-    Cell& cell = decoder.cells_[static_cast<size_t>(column)];
+ private:
+  std::vector<Wanted> wanted_;
+  size_t next_ = 0;
+};
+
+bool name_is(const char* raw, std::string_view name) {
+  // Within the padded document: the longest name asked for is shorter than the padding.
+  return std::memcmp(raw, name.data(), name.size()) == 0 && raw[name.size()] == '"';
+}
+
+}  // namespace
+
+struct Decoder::Impl {
+  explicit Impl(const Table& t);
+
+  const Table& table;
+  std::vector<Cell> cells;
+  Members row, before, source, envelope, key;
+  std::vector<size_t> partition_cells, offset_cells, timestamp_cells, mark_cells;
+  std::vector<size_t> required, key_cells;
+  std::string texts;  // made here: times, offsets; cells point into it, so it never moves
+  Parser value_parser, key_parser;
+  const Column* nul = nullptr;  // a column whose text holds a NUL character
+
+  const Column& column(size_t cell) const {
+    return cell < table.columns.size() ? table.columns[cell]
+                                       : table.aside[cell - table.columns.size()];
+  }
+
+  template <class Append>
+  void make_text(size_t cell, Append append) {
+    if (texts.size() + kTextSize > texts.capacity()) return;  // a member twice: the first counts
+    const size_t at = texts.size();
+    append(texts);
+    cells[cell] = {std::string_view(texts).substr(at), false, true};
+  }
+
+  void set_time(size_t cell, int64_t ms) {
+    if (ms <= 0) {
+      cells[cell] = {};
+      return;
+    }
+    make_text(cell, [ms](std::string& out) { append_utc(out, ms); });
+  }
+
+  simdjson::error_code take_string(const Wanted& wanted, od::value& value) {
+    const std::string_view token = trimmed(value.raw_json_token());
+    if (token.size() < 2 || token.back() != '"') return simdjson::STRING_ERROR;
+    if (wanted.json) {
+      // With its quotes and escapes it is JSON already.
+      std::string_view checked;
+      cells[wanted.cell] = {token, false};
+      return value.get_string().get(checked);
+    }
+    const std::string_view inner = token.substr(1, token.size() - 2);
+    if (!holds(inner, '\\')) {
+      // simdjson has refused bare control characters and broken UTF-8.
+      cells[wanted.cell] = {inner, false, true};
+      return simdjson::SUCCESS;
+    }
+    std::string_view text;
+    if (auto e = value.get_string().get(text)) return e;
+    if (holds(text, '\0')) nul = &column(wanted.cell);
+    cells[wanted.cell] = {text, false};
+    return simdjson::SUCCESS;
+  }
+
+  simdjson::error_code take(const Wanted& wanted, od::value value) {
     od::json_type type;
     if (auto e = value.type().get(type)) return e;
-    const bool json = declared.type == "jsonb";
+    Cell& cell = cells[wanted.cell];
     switch (type) {
       case od::json_type::null: {
         bool null = false;
@@ -74,33 +177,22 @@ struct Walk {
         cell = {};
         return simdjson::SUCCESS;
       }
-      case od::json_type::string: {
-        if (json) {
-          // The token with its quotes and escapes is JSON already.
-          cell = {trimmed(value.raw_json_token()), false};
-          std::string_view checked;
-          return value.get_string().get(checked);
-        }
-        std::string_view text;
-        if (auto e = value.get_string().get(text)) return e;
-        cell = {text, false};
-        return simdjson::SUCCESS;
-      }
+      case od::json_type::string: return take_string(wanted, value);
       case od::json_type::number: {
-        if (declared.millis) {
+        if (wanted.millis) {
           int64_t ms = 0;
           if (auto e = value.get_int64().get(ms)) return e;
-          decoder.set_millis(static_cast<size_t>(column), ms);
+          set_time(wanted.cell, ms);
           return simdjson::SUCCESS;
         }
         // The digits as they stand: never through a double.
-        cell = {trimmed(value.raw_json_token()), false};
-        return simdjson::SUCCESS;
+        cell = {trimmed(value.raw_json_token()), false, true};
+        return is_number(cell.text) ? simdjson::SUCCESS : simdjson::NUMBER_ERROR;
       }
       case od::json_type::boolean: {
         bool flag = false;
         if (auto e = value.get_bool().get(flag)) return e;
-        cell = {flag ? "true" : "false", false};
+        cell = {flag ? "true" : "false", false, true};
         return simdjson::SUCCESS;
       }
       case od::json_type::object: {
@@ -123,144 +215,198 @@ struct Walk {
     return simdjson::INCORRECT_TYPE;
   }
 
-  simdjson::error_code object(od::object object) {
+  // The member's name may be spelled with escapes; that is rare enough to compare it slowly.
+  simdjson::error_code take_member(Members& members, od::field& field, const char* end) {
+    const char* raw = field.key().raw();
+    const Wanted* wanted = members.find(raw, end);
+    if (wanted == nullptr) {
+      const auto* quote =
+          static_cast<const char*>(std::memchr(raw, '"', static_cast<size_t>(end - raw)));
+      if (quote == nullptr || !holds({raw, static_cast<size_t>(quote - raw)}, '\\')) {
+        return simdjson::SUCCESS;
+      }
+      std::string_view name;
+      if (auto e = field.unescaped_key().get(name)) return e;
+      const std::string quoted = std::string(name) + '"';
+      wanted = members.find(quoted.data(), quoted.data() + quoted.size());
+      if (wanted == nullptr) return simdjson::SUCCESS;
+    }
+    return take(*wanted, field.value());
+  }
+
+  simdjson::error_code walk(od::object object, Members& members, const char* end) {
+    members.rewind();
     for (auto member : object) {
       od::field field;
       if (auto e = std::move(member).get(field)) return e;
-      std::string_view name;
-      if (auto e = field.unescaped_key().get(name)) return e;
-      const int column = column_of(name);
-      if (column < 0) continue;
-      if (auto e = take(column, field.value())) return e;
+      if (auto e = take_member(members, field, end)) return e;
     }
     return simdjson::SUCCESS;
   }
 
-  // The envelope: `before` is skipped, `after` and `source` are walked. `removed`: there is no row
-  // after the change.
-  simdjson::error_code envelope(od::object object, bool& removed) {
+  // `there`: the value is not null.
+  simdjson::error_code walk_inner(od::value value, Members& members, const char* end, bool& there) {
+    od::json_type type;
+    if (auto e = value.type().get(type)) return e;
+    there = type != od::json_type::null;
+    if (!there) return simdjson::SUCCESS;
+    od::object inner;
+    if (auto e = value.get_object().get(inner)) return e;
+    return walk(inner, members, end);
+  }
+
+  // `removed`: there is no row after the change.
+  simdjson::error_code walk_envelope(od::object object, const char* end, bool& removed) {
     bool seen = false;
+    bool there = false;
+    envelope.rewind();
     for (auto member : object) {
       od::field field;
       if (auto e = std::move(member).get(field)) return e;
-      std::string_view name;
-      if (auto e = field.unescaped_key().get(name)) return e;
-      if (name == "after" || name == "source") {
-        od::value value = field.value();
-        od::json_type type;
-        if (auto e = value.type().get(type)) return e;
-        if (name == "after") {
-          seen = true;
-          if (type == od::json_type::null) {
-            removed = true;
-            continue;
-          }
-        }
-        od::object inner;
-        if (auto e = value.get_object().get(inner)) return e;
-        Walk walk{decoder, name == "after" ? decoder.from_row_ : decoder.from_source_};
-        if (auto e = walk.object(inner)) return e;
-      } else if (const int column = column_of(name); column >= 0) {
-        if (auto e = take(column, field.value())) return e;
+      const char* raw = field.key().raw();
+      if (name_is(raw, "after")) {
+        seen = true;
+        if (auto e = walk_inner(field.value(), row, end, there)) return e;
+        removed = !there;
+      } else if (name_is(raw, "before")) {
+        if (before.empty()) continue;
+        if (auto e = walk_inner(field.value(), before, end, there)) return e;
+      } else if (name_is(raw, "source")) {
+        if (auto e = walk_inner(field.value(), source, end, there)) return e;
+      } else if (auto e = take_member(envelope, field, end)) {
+        return e;
       }
     }
     return seen ? simdjson::SUCCESS : simdjson::NO_SUCH_FIELD;
   }
+
+  simdjson::error_code read_value(std::string_view value, bool& removed) {
+    od::document document;
+    od::object object;
+    if (auto e = value_parser.start(value, document)) return e;
+    if (auto e = document.get_object().get(object)) return e;
+    if (auto e = table.shape == Shape::envelope ? walk_envelope(object, value_parser.end, removed)
+                                                : walk(object, row, value_parser.end)) {
+      return e;
+    }
+    // Something follows the object.
+    return document.current_location().error() == simdjson::OUT_OF_BOUNDS ? simdjson::SUCCESS
+                                                                          : simdjson::TAPE_ERROR;
+  }
+
+  simdjson::error_code read_key(std::string_view json) {
+    od::document document;
+    od::object object;
+    if (auto e = key_parser.start(json, document)) return e;
+    if (auto e = document.get_object().get(object)) return e;
+    return walk(object, key, key_parser.end);
+  }
+
+  void set_place(const Position& at, bool removed) {
+    const auto number = [](int64_t n) {
+      return [n](std::string& out) { out += std::to_string(n); };
+    };
+    for (const size_t c : partition_cells) make_text(c, number(at.partition));
+    for (const size_t c : offset_cells) make_text(c, number(at.offset));
+    for (const size_t c : timestamp_cells) set_time(c, at.timestamp);
+    for (const size_t c : mark_cells) {
+      if (column(c).type == "boolean") {
+        cells[c] = {removed ? "true" : "false", false, true};
+      } else if (removed) {
+        // A time there must be, or the row would not count as removed.
+        set_time(c, std::max<int64_t>(at.timestamp, 1));
+      }
+    }
+  }
+
+  bool key_is_whole() const {
+    return std::none_of(key_cells.begin(), key_cells.end(), [&](size_t c) { return cells[c].null; });
+  }
+
+  // Empty: nothing is wrong.
+  std::string problem_of(bool removed) {
+    if (nul != nullptr) return nul->name + " holds a NUL character, which PostgreSQL can't store";
+    for (const size_t c : removed ? key_cells : required) {
+      if (!cells[c].null || (removed && !column(c).required)) continue;
+      if (table.json_key) return column(c).name + " is missing";
+      // Ledgers say nothing rather than fail: an empty text, a zero.
+      cells[c] = {column(c).type == "text" ? "" : "0", false, true};
+    }
+    return "";
+  }
 };
 
-Decoder::Decoder(const Table& table)
-    : table_(&table),
-      cells_(table.columns.size()),
-      value_parser_(std::make_unique<Parser>()),
-      key_parser_(std::make_unique<Parser>()) {
-  size_t times = 0;
-  for (size_t i = 0; i < table.columns.size(); ++i) {
-    const int column = static_cast<int>(i);
-    switch (table.columns[i].origin) {
-      case Origin::row: from_row_.push_back(column); break;
-      case Origin::source: from_source_.push_back(column); break;
-      case Origin::envelope: from_envelope_.push_back(column); break;
+Decoder::Impl::Impl(const Table& t) : table(t), cells(t.columns.size() + t.aside.size()) {
+  size_t made = 0;
+  for (size_t c = 0; c < cells.size(); ++c) {
+    const Column& from = column(c);
+    const Wanted wanted{from.field, c, from.type == "jsonb" || from.type == "json", from.millis};
+    if (from.required) required.push_back(c);
+    if (from.millis) ++made;
+    switch (from.origin) {
+      case Origin::row: row.add(wanted); break;
+      case Origin::before: before.add(wanted); break;
+      case Origin::source: source.add(wanted); break;
+      case Origin::envelope: envelope.add(wanted); break;
+      case Origin::removal: mark_cells.push_back(c), ++made; break;
+      case Origin::kafka:
+        ++made;
+        (from.field == "offset"      ? offset_cells
+         : from.field == "partition" ? partition_cells
+                                     : timestamp_cells)
+            .push_back(c);
+        break;
     }
-    if (table.columns[i].millis) ++times;
   }
-  from_key_.assign(table.key.begin(), table.key.end());
-  times_.reserve(times * kTimeSize * 2);  // cells point into it: it must not move
+  for (const int k : table.key) {
+    const auto c = static_cast<size_t>(k);
+    key_cells.push_back(c);
+    key.add({table.columns[c].field, c, false, table.columns[c].millis});
+    if (table.columns[c].millis) ++made;
+  }
+  texts.reserve((made + 1) * kTextSize * 2);
 }
 
+Decoder::Decoder(const Table& table) : impl_(std::make_unique<Impl>(table)) {}
 Decoder::~Decoder() = default;
 Decoder::Decoder(Decoder&&) noexcept = default;
 
-void Decoder::set_millis(size_t column, int64_t ms) {
-  if (ms <= 0) {
-    cells_[column] = {};
-    return;
-  }
-  if (times_.size() + kTimeSize > times_.capacity()) return;  // a member twice: the first counts
-  const size_t at = times_.size();
-  append_utc(times_, ms);
-  cells_[column] = {std::string_view(times_).substr(at), false};
-}
+std::span<const Cell> Decoder::cells() const { return impl_->cells; }
 
-bool Decoder::decode_key(std::string_view key, std::string& problem) {
-  od::document document;
-  od::object object;
-  auto error = key_parser_->start(key, document);
-  if (!error) error = document.get_object().get(object);
-  if (!error) error = Walk{*this, from_key_}.object(object);
-  if (error) problem = std::string("key: ") + simdjson::error_message(error);
-  return !error;
-}
-
-Decoded Decoder::decode(std::string_view key, std::string_view value) {
+Decoded Decoder::decode(std::string_view key, std::string_view value, const Position& at) {
+  Impl& my = *impl_;
+  const Table& table = my.table;
+  std::fill(my.cells.begin(), my.cells.end(), Cell());
+  my.texts.clear();
+  my.nul = nullptr;
   Decoded out;
-  for (Cell& cell : cells_) cell = {};
-  times_.clear();
+  if (table.json_key && key.data() == nullptr) {
+    out.problem = "the record has no key";
+    return out;
+  }
   bool removed = value.data() == nullptr;
   if (!removed) {
-    od::document document;
-    od::object object;
-    auto error = value_parser_->start(value, document);
-    if (!error) error = document.get_object().get(object);
-    if (!error) {
-      error = table_->shape == Shape::envelope ? Walk{*this, from_envelope_}.envelope(object, removed)
-                                               : Walk{*this, from_row_}.object(object);
-    }
-    if (!error && document.current_location().error() != simdjson::OUT_OF_BOUNDS) {
-      error = simdjson::TAPE_ERROR;  // something follows the object
-    }
-    if (error) {
+    if (const auto error = my.read_value(value, removed)) {
       out.problem = std::string("value: ") + simdjson::error_message(error);
       return out;
     }
-  } else if (const int rev = table_->column_index("rev"); rev >= 0) {
-    cells_[static_cast<size_t>(rev)] = {kHighestRev, false};
+  } else if (table.revision >= 0) {
+    my.cells[static_cast<size_t>(table.revision)] = {kHighestRev, false, true};
   }
-  if (removed) {
-    if (!table_->json_key) {
-      out.problem = "a tombstone, but rows of this table are never deleted";
-      return out;
-    }
-    if (!decode_key(key, out.problem)) return out;
+  if (removed && !table.json_key) {
+    out.problem = "a tombstone, but rows of this table are never deleted";
+    return out;
   }
-  for (size_t i = 0; i < cells_.size(); ++i) {
-    const Cell& cell = cells_[i];
-    const Column& column = table_->columns[i];
-    if (cell.null) {
-      if (!column.required || (removed && !table_->is_key(static_cast<int>(i)))) continue;
-      if (!table_->json_key) {
-        // Ledgers say nothing rather than fail: an empty text, a zero.
-        cells_[i] = {column.type == "text" ? "" : "0", false};
-        continue;
-      }
-      out.problem = column.name + " is missing";
-      return out;
-    }
-    if (!cell.text.empty() && std::memchr(cell.text.data(), '\0', cell.text.size()) != nullptr) {
-      out.problem = column.name + " holds a NUL character, which PostgreSQL can't store";
+  // A value may leave out what its key says.
+  if (removed || (table.foreign && !my.key_is_whole())) {
+    if (const auto error = my.read_key(key)) {
+      out.problem = std::string("key: ") + simdjson::error_message(error);
       return out;
     }
   }
-  out.kind = removed ? Kind::remove : Kind::upsert;
+  my.set_place(at, removed);
+  out.problem = my.problem_of(removed);
+  if (out.problem.empty()) out.kind = removed ? Kind::remove : Kind::upsert;
   return out;
 }
 

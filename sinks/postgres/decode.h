@@ -1,8 +1,10 @@
 #pragma once
-// From a message to the cells of a row. JSON is walked once, on demand; no tree is built.
+// From a message to the cells of a row. Each record is walked once, on demand; no tree is built, and
+// what no column wants is skipped.
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +17,7 @@ namespace sujip::sink {
 struct Cell {
   std::string_view text;
   bool null = true;
+  bool plain = false;  // neither quote nor backslash nor control character: no format escapes it
 };
 
 enum class Kind : uint8_t { upsert, remove, bad };
@@ -24,6 +27,13 @@ struct Decoded {
   std::string problem;  // of a bad one
 };
 
+// Where a record stands in Kafka.
+struct Position {
+  int32_t partition = 0;
+  int64_t offset = 0;
+  int64_t timestamp = 0;  // ms since 1970; 0 when there is none
+};
+
 class Decoder {
  public:
   explicit Decoder(const Table& table);
@@ -31,24 +41,14 @@ class Decoder {
   Decoder(Decoder&&) noexcept;
 
   // `value` data() == nullptr is a tombstone. Fills cells(): all columns of an upsert; of a removal the
-  // key columns and rev (the highest possible one for a tombstone). Cells are valid until the next
-  // call.
-  Decoded decode(std::string_view key, std::string_view value);
-  const std::vector<Cell>& cells() const { return cells_; }
+  // key columns, the mark and the revision (the highest possible one for a tombstone). Behind them
+  // stand those that are read aside. Cells are valid until the next call.
+  Decoded decode(std::string_view key, std::string_view value, const Position& at = {});
+  std::span<const Cell> cells() const;
 
  private:
-  struct Parser;
-  struct Slots;
-  bool decode_key(std::string_view key, std::string& problem);
-  void set_millis(size_t column, int64_t ms);
-  void put_text(size_t column, std::string_view text);
-
-  const Table* table_;
-  std::vector<Cell> cells_;
-  std::vector<int> from_row_, from_source_, from_envelope_, from_key_;
-  std::string times_;  // texts made here: timestamps
-  std::unique_ptr<Parser> value_parser_, key_parser_;
-  friend struct Walk;
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace sujip::sink

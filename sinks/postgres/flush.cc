@@ -1,8 +1,9 @@
 #include "sinks/postgres/flush.h"
 
 #include <numeric>
+#include <span>
 
-#include "core/log.h"
+#include "sinks/postgres/isolate.h"
 #include "sinks/postgres/write_rows.h"
 
 namespace sujip::sink {
@@ -12,58 +13,25 @@ namespace {
 // program: dead letters would only hide it.
 constexpr size_t kTolerated = 100;
 
-using Write = Status (*)(pg::Connection&, const Table&, const Rows&, std::span<const uint32_t>);
-
-std::vector<uint32_t> all_of(const Rows& rows) {
-  std::vector<uint32_t> which(rows.size());
-  std::iota(which.begin(), which.end(), 0U);
-  return which;
-}
-
-// Log n statements for one bad row among n good ones.
-Status bisect(pg::Connection& connection, Write write, const Table& table, const Rows& rows,
-              std::span<const uint32_t> which, std::vector<BadRow>& bad) {
-  if (which.empty()) return {};
-  SUJIP_CHECK_OK(connection.exec("savepoint rows"));
-  const Status done = write(connection, table, rows, which);
-  if (done) {
-    SUJIP_CHECK_OK(connection.exec("release savepoint rows"));
-    return {};
+Status write_all(pg::Connection& connection, const Prepared& prepared) {
+  std::vector<uint32_t> all;
+  const auto all_of = [&all](const Rows& rows) {
+    all.resize(rows.size());
+    std::iota(all.begin(), all.end(), 0U);
+    return std::span<const uint32_t>(all);
+  };
+  for (const auto& [name, rows] : prepared.tables) {
+    const Meet meet = best_meet(*rows.table, connection.server_version());
+    SUJIP_CHECK_OK(write_removals(connection, *rows.table, rows.removals, all_of(rows.removals)));
+    SUJIP_CHECK_OK(write_upserts(connection, *rows.table, rows.upserts, all_of(rows.upserts), meet));
   }
-  if (connection.trouble() != pg::Trouble::data) return done;
-  SUJIP_CHECK_OK(connection.exec("rollback to savepoint rows; release savepoint rows"));
-  if (which.size() == 1) {
-    bad.push_back({rows.origin(which.front()).message, "table " + table.name + ": " + done.error().what});
-    return {};
-  }
-  const size_t half = which.size() / 2;
-  SUJIP_CHECK_OK(bisect(connection, write, table, rows, which.first(half), bad));
-  return bisect(connection, write, table, rows, which.subspan(half), bad);
+  return {};
 }
 
 }  // namespace
 
-Status Flush::write_all(pg::Connection& connection, const Prepared& prepared) {
-  for (const auto& [name, rows] : prepared.tables) {
-    SUJIP_CHECK_OK(write_removals(connection, *rows.table, rows.removals, all_of(rows.removals)));
-    SUJIP_CHECK_OK(write_upserts(connection, *rows.table, rows.upserts, all_of(rows.upserts)));
-  }
-  return {};
-}
-
-Status Flush::write_isolating(pg::Connection& connection, const Prepared& prepared,
-                              std::vector<BadRow>& bad) {
-  for (const auto& [name, rows] : prepared.tables) {
-    SUJIP_CHECK_OK(bisect(connection, write_removals, *rows.table, rows.removals,
-                          all_of(rows.removals), bad));
-    SUJIP_CHECK_OK(
-        bisect(connection, write_upserts, *rows.table, rows.upserts, all_of(rows.upserts), bad));
-  }
-  return {};
-}
-
-FlushResult Flush::run(pg::Connection& connection, const std::vector<Move>& moves,
-                       const Batch& batch, Prepared& prepared) {
+FlushResult Flush::run(pg::Connection& connection, const Shipment& shipment) {
+  const auto& [batch, prepared, moves] = shipment;
   FlushResult result;
   const auto fail = [&](const Error& error) {
     result.outcome = Flushed::failed;
@@ -84,7 +52,7 @@ FlushResult Flush::run(pg::Connection& connection, const std::vector<Move>& move
     const Status written = isolating ? write_isolating(connection, prepared, bad)
                                      : write_all(connection, prepared);
     if (!written) {
-      if (!isolating && connection.trouble() == pg::Trouble::data) continue;
+      if (!isolating && lies_in_the_rows(connection)) continue;
       return fail(written.error());
     }
     if (bad.size() > kTolerated && bad.size() * 2 > batch.size()) {

@@ -8,8 +8,8 @@
 
 #include "core/postgres/connection.h"
 #include "sinks/postgres/dead_letters.h"
-#include "sinks/postgres/prepare.h"
 #include "sinks/postgres/progress.h"
+#include "sinks/postgres/shipment.h"
 
 namespace sujip::sink {
 
@@ -31,15 +31,9 @@ class Flush {
  public:
   Flush(const Progress& progress, DeadLetters& dead) : progress_(&progress), dead_(&dead) {}
 
-  FlushResult run(pg::Connection& connection, const std::vector<Move>& moves, const Batch& batch,
-                  Prepared& prepared);
+  FlushResult run(pg::Connection& connection, const Shipment& shipment);
 
  private:
-  Status write_all(pg::Connection& connection, const Prepared& prepared);
-  // Bisects every table's rows under savepoints; what can't be stored goes to `bad`.
-  Status write_isolating(pg::Connection& connection, const Prepared& prepared,
-                         std::vector<BadRow>& bad);
-
   const Progress* progress_;
   DeadLetters* dead_;
 };

@@ -9,8 +9,9 @@ namespace sujip::sink {
 namespace {
 
 constexpr size_t kPreview = 500;
+constexpr size_t kAhead = 4;  // messages whose bytes are fetched before they are needed
 
-std::string row_key(const Table& table, const std::vector<Cell>& cells) {
+std::string row_key(const Table& table, std::span<const Cell> cells) {
   std::string key;
   for (const int k : table.key) {
     const Cell& cell = cells[static_cast<size_t>(k)];
@@ -20,13 +21,24 @@ std::string row_key(const Table& table, const std::vector<Cell>& cells) {
   return key;
 }
 
+// data() is null for a tombstone and a missing key, and only then.
 std::string_view value_of(const rd_kafka_message_t& message) {
   if (message.payload == nullptr) return {};
   return {static_cast<const char*>(message.payload), message.len};
 }
 
+std::string_view key_of(const rd_kafka_message_t& message) {
+  if (message.key == nullptr) return {};
+  return {static_cast<const char*>(message.key), message.key_len};
+}
+
+Decoded decode_message(Decoder& decode, const rd_kafka_message_t& message) {
+  return decode.decode(key_of(message), value_of(message),
+                       {message.partition, message.offset, kafka::timestamp_of(message)});
+}
+
 TableRows& rows_of(Prepared& out, const Table& table) {
-  return out.tables.try_emplace(table.name, table).first->second;
+  return out.tables.try_emplace(qualified(table), table).first->second;
 }
 
 bool is_applied(std::string_view verdict) {
@@ -41,10 +53,17 @@ size_t Prepared::rows() const {
   return n;
 }
 
-Preparer::Preparer() : loading_(loading_table()), price_(price_history_table()) {
-  // Apart from run_log's own rows: the columns differ.
-  loading_.name = "run_log";
+void Prepared::clear() {
+  for (auto& [name, rows] : tables) {
+    rows.removals.clear();
+    rows.upserts.clear();
+  }
+  bad.clear();
+  loads = false;
 }
+
+Preparer::Preparer() : loading_(loading_table()), price_(price_history_table()) {}
+Preparer::~Preparer() = default;
 
 Decoder& Preparer::decoder(const Table& table) {
   auto found = decoders_.find(&table);
@@ -52,72 +71,94 @@ Decoder& Preparer::decoder(const Table& table) {
   return found->second;
 }
 
-Prepared Preparer::prepare(Batch& batch, TimeMs now) {
-  Prepared out;
+void Preparer::prepare(Batch& batch, TimeMs now, Prepared& out) {
+  out.clear();
   for (auto& [name, part] : batch.parts()) {
-    if (part.messages.empty()) continue;
+    if (part.size == 0) continue;
     if (part.target->table.json_key) {
       keyed(batch, part, out);
     } else {
       ledger(batch, part, out);
     }
     if (part.target->role == Role::scope_run) loads(batch, part, now, out);
-    if (part.target->role == Role::product_change) {
-      Rows& rows = rows_of(out, price_).upserts;
-      for (const uint32_t m : part.messages) prices_.add(value_of(batch.message(m)), {m}, rows);
-    }
   }
-  return out;
 }
 
 void Preparer::keyed(Batch& batch, Batch::Part& part, Prepared& out) {
   const Table& table = part.target->table;
+  const bool prices = part.target->role == Role::product_change;
   Decoder& decode = decoder(table);
   TableRows& rows = rows_of(out, table);
-  for (const Coalescer::Entry& entry : part.keys.sorted()) {
-    if (entry.removed_before && decode.decode(entry.key, {}).kind == Kind::remove) {
+  const auto& entries = part.keys.sorted();
+  for (size_t i = 0; i < entries.size(); ++i) {
+    const Coalescer::Entry& entry = entries[i];
+    if (i + kAhead < entries.size()) {
+      __builtin_prefetch(batch.message(entries[i + kAhead].message).payload);
+    }
+    const rd_kafka_message_t& message = batch.message(entry.message);
+    if (entry.removed_before && table.removal == Removal::erase &&
+        decode.decode(entry.key, {}).kind == Kind::remove) {
       // A new row under an old key starts anew, whatever its revision.
       rows.removals.add(decode.cells(), {entry.message});
     }
-    Decoded decoded = decode.decode(entry.key, value_of(batch.message(entry.message)));
+    Decoded decoded = decode_message(decode, message);
     switch (decoded.kind) {
-      case Kind::upsert: rows.upserts.add(decode.cells(), {entry.message}); break;
-      case Kind::remove: rows.removals.add(decode.cells(), {entry.message}); break;
+      case Kind::upsert:
+        rows.upserts.add(decode.cells(), {entry.message});
+        if (prices) prices_of(table, entry.message, out);
+        break;
+      case Kind::remove:
+        if (table.removal != Removal::ignore) rows.removals.add(decode.cells(), {entry.message});
+        break;
       case Kind::bad: out.bad.push_back({entry.message, std::move(decoded.problem)}); break;
     }
+    if (!prices) continue;
+    // The table gets the last row only, the history every change.
+    for (uint32_t m = batch.previous(entry.message); m != Coalescer::kNone; m = batch.previous(m)) {
+      if (decode_message(decode, batch.message(m)).kind == Kind::upsert) {
+        prices_of(table, m, out);
+      }
+    }
   }
+  for (const uint32_t m : part.messages) {
+    out.bad.push_back({m, decode_message(decode, batch.message(m)).problem});
+  }
+}
+
+// Of the message that was decoded last.
+void Preparer::prices_of(const Table& table, uint32_t message, Prepared& out) {
+  if (!prices_) prices_ = std::make_unique<PriceHistory>(table, price_);
+  prices_->add(decoder(table).cells(), {message}, rows_of(out, price_).upserts);
 }
 
 void Preparer::ledger(Batch& batch, const Batch::Part& part, Prepared& out) {
   const Table& table = part.target->table;
   Decoder& decode = decoder(table);
   // Last record of a key counts; the key is known only after decoding.
-  Rows decoded(table.columns.size());
-  std::unordered_map<std::string, size_t> last;
+  std::unordered_map<std::string, uint32_t> last;
   for (const uint32_t m : part.messages) {
     const rd_kafka_message_t& message = batch.message(m);
     if (message.payload == nullptr) continue;  // the end of a compacted key: the table keeps it
-    Decoded result = decode.decode(kafka::key_of(message), value_of(message));
-    if (result.kind != Kind::upsert) {
+    Decoded result = decode_message(decode, message);
+    if (result.kind == Kind::upsert) {
+      last[row_key(table, decode.cells())] = m;
+    } else {
       out.bad.push_back({m, std::move(result.problem)});
-      continue;
     }
-    last[row_key(table, decode.cells())] = decoded.size();
-    decoded.add(decode.cells(), {m});
   }
-  std::vector<std::pair<std::string_view, size_t>> order(last.begin(), last.end());
+  std::vector<std::pair<std::string_view, uint32_t>> order(last.begin(), last.end());
   std::sort(order.begin(), order.end());
   const int value = table.column_index("value_preview");
   Rows& rows = rows_of(out, table).upserts;
-  std::vector<Cell> cells(table.columns.size());
-  for (const auto& [key, row] : order) {
-    for (size_t c = 0; c < cells.size(); ++c) cells[c] = decoded.cell(row, c);
+  for (const auto& [key, m] : order) {
+    if (decode_message(decode, batch.message(m)).kind != Kind::upsert) continue;
+    std::vector<Cell> cells(decode.cells().begin(), decode.cells().end());
     std::string shown;
     if (value >= 0 && !cells[static_cast<size_t>(value)].null) {
       shown = preview(unbase64(cells[static_cast<size_t>(value)].text), kPreview);
       cells[static_cast<size_t>(value)] = {shown, false};
     }
-    rows.add(cells, decoded.origin(row));
+    rows.add(cells, {m});
   }
 }
 
@@ -130,16 +171,16 @@ void Preparer::loads(Batch& batch, const Batch::Part& part, TimeMs now, Prepared
     cells[static_cast<size_t>(loading_.column_index(column))] = {text, false};
   };
   // Under a name of its own: run_log may also get rows of run.log in this flush.
-  TableRows& rows = out.tables.try_emplace("run_log:sink", loading_).first->second;
+  TableRows& rows = out.tables.try_emplace(qualified(loading_) + ":sink", loading_).first->second;
   for (const uint32_t m : part.messages) {
     const rd_kafka_message_t& message = batch.message(m);
     if (message.payload == nullptr) continue;
     const std::string_view value = value_of(message);
-    if (decided.decode(kafka::key_of(message), value).kind != Kind::upsert) continue;
+    if (decided.decode(key_of(message), value).kind != Kind::upsert) continue;
     const Cell& text = decided.cells()[verdict];
     if (text.null || !is_applied(text.text)) continue;
-    if (decode.decode(kafka::key_of(message), value).kind != Kind::upsert) continue;
-    std::vector<Cell> cells = decode.cells();
+    if (decode.decode(key_of(message), value).kind != Kind::upsert) continue;
+    std::vector<Cell> cells(decode.cells().begin(), decode.cells().end());
     set(cells, "stage", "sink");
     set(cells, "attempt", "1");
     set(cells, "file", "");

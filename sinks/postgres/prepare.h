@@ -29,27 +29,30 @@ struct BadRow {
 };
 
 struct Prepared {
-  std::map<std::string, TableRows> tables;
+  std::map<std::string, TableRows> tables;  // some may be without rows
   std::vector<BadRow> bad;
   bool loads = false;  // runs were decided: somebody should watch their way into the tables
   size_t rows() const;
+  void clear();  // keeps the memory of the tables
 };
 
 class Preparer {
  public:
   Preparer();
-  // `now`: the time of the load records.
-  Prepared prepare(Batch& batch, TimeMs now);
+  ~Preparer();
+  // Fills `out` anew. `now`: the time of the load records.
+  void prepare(Batch& batch, TimeMs now, Prepared& out);
 
  private:
   Decoder& decoder(const Table& table);
   void keyed(Batch& batch, Batch::Part& part, Prepared& out);
+  void prices_of(const Table& table, uint32_t message, Prepared& out);
   void ledger(Batch& batch, const Batch::Part& part, Prepared& out);
   void loads(Batch& batch, const Batch::Part& part, TimeMs now, Prepared& out);
 
   std::map<const Table*, Decoder> decoders_;
   Table loading_, price_;
-  PriceHistory prices_;
+  std::unique_ptr<PriceHistory> prices_;
 };
 
 // The first characters of bytes that may be anything, fit for a text column.

@@ -1,131 +1,55 @@
 #include "sinks/postgres/price_history.h"
 
-#include <array>
-#include <memory>
-
-#include <simdjson.h>
-
-#include "core/calendar.h"
+#include <utility>
 
 namespace sujip::sink {
 namespace {
 
-namespace od = simdjson::ondemand;
-
-// Columns of price_history_table(), in its order.
-enum At : size_t {
-  kSource, kAccount, kSection, kCode, kSnapshot, kPriceBefore, kPrice, kTextBefore, kText, kRun, kRev,
-  kColumns
-};
-
-std::string_view without_spaces(std::string_view token) {
-  while (!token.empty() && static_cast<unsigned char>(token.back()) <= ' ') token.remove_suffix(1);
-  return token;
+Column before(std::string name, std::string field) {
+  Column column;
+  column.name = std::move(name);
+  column.field = std::move(field);
+  column.type = "text";
+  column.origin = Origin::before;
+  return column;
 }
-
-simdjson::error_code scalar(od::value value, Cell& cell) {
-  od::json_type type;
-  if (auto e = value.type().get(type)) return e;
-  if (type == od::json_type::null) {
-    cell = {};
-  } else if (type == od::json_type::string) {
-    cell.null = false;
-    return value.get_string().get(cell.text);
-  } else if (type == od::json_type::number) {
-    cell = {without_spaces(value.raw_json_token()), false};
-  }
-  return simdjson::SUCCESS;
-}
-
-struct Name {
-  std::string_view member;
-  At column;
-};
-
-constexpr Name kBefore[] = {{"price", kPriceBefore}, {"price_text", kTextBefore}};
-constexpr Name kAfter[] = {{"source", kSource},        {"account", kAccount}, {"section", kSection},
-                           {"product_code", kCode},    {"price", kPrice},     {"price_text", kText}};
-constexpr Name kOrigin[] = {{"run", kRun}, {"rev", kRev}};
 
 bool same(const Cell& a, const Cell& b) { return a.null == b.null && (a.null || a.text == b.text); }
 
+// Where a column of the history stands among the cells of a change.
+int cell_of(const Table& product, const std::string& column) {
+  for (size_t i = 0; i < product.aside.size(); ++i) {
+    if (product.aside[i].name == column) return static_cast<int>(product.columns.size() + i);
+  }
+  return product.column_index(column == "snapshot_at" ? "updated_at" : column);
+}
+
 }  // namespace
 
-struct PriceHistory::Reader {
-  od::parser parser;
-  std::string buffer;
-  std::string time;
-  std::vector<Cell> cells;
+Table with_prices_before(Table product) {
+  product.aside = {before("price_before", "price"), before("price_text_before", "price_text")};
+  return product;
+}
 
-  template <size_t N>
-  simdjson::error_code members(od::value value, const Name (&names)[N], bool& null) {
-    od::json_type type;
-    if (auto e = value.type().get(type)) return e;
-    null = type == od::json_type::null;
-    if (null) return simdjson::SUCCESS;
-    od::object object;
-    if (auto e = value.get_object().get(object)) return e;
-    for (auto member : object) {
-      od::field field;
-      if (auto e = std::move(member).get(field)) return e;
-      std::string_view name;
-      if (auto e = field.unescaped_key().get(name)) return e;
-      for (const Name& wanted : names) {
-        if (wanted.member != name) continue;
-        if (auto e = scalar(field.value(), cells[wanted.column])) return e;
-        break;
-      }
-    }
-    return simdjson::SUCCESS;
+PriceHistory::PriceHistory(const Table& product, const Table& history)
+    : cells_(history.columns.size()) {
+  const auto at = [&](const char* name) { return static_cast<size_t>(history.column_index(name)); };
+  price_before_ = at("price_before");
+  price_ = at("price");
+  text_before_ = at("price_text_before");
+  text_ = at("price_text");
+  rev_ = at("rev");
+  snapshot_ = at("snapshot_at");
+  for (const Column& column : history.columns) from_.push_back(cell_of(product, column.name));
+}
+
+void PriceHistory::add(std::span<const Cell> change, RowOrigin origin, Rows& out) {
+  for (size_t c = 0; c < from_.size(); ++c) {
+    cells_[c] = from_[c] < 0 ? Cell() : change[static_cast<size_t>(from_[c])];
   }
-
-  // True when `cells` holds a row to add.
-  bool read(std::string_view value) {
-    cells.assign(kColumns, {});
-    buffer.assign(value);
-    buffer.append(simdjson::SIMDJSON_PADDING, '\0');
-    od::document document;
-    od::object object;
-    if (parser.iterate(buffer.data(), value.size(), buffer.size()).get(document) ||
-        document.get_object().get(object)) {
-      return false;
-    }
-    bool removed = true;
-    bool ignored = false;
-    for (auto member : object) {
-      od::field field;
-      std::string_view name;
-      if (std::move(member).get(field) || field.unescaped_key().get(name)) return false;
-      if (name == "before") {
-        if (members(field.value(), kBefore, ignored)) return false;
-      } else if (name == "after") {
-        if (members(field.value(), kAfter, removed)) return false;
-      } else if (name == "source") {
-        if (members(field.value(), kOrigin, ignored)) return false;
-      } else if (name == "ts_ms") {
-        int64_t ms = 0;
-        if (field.value().get_int64().get(ms)) return false;
-        time.clear();
-        append_utc(time, ms);
-        cells[kSnapshot] = {time, false};
-      }
-    }
-    return !removed && !(same(cells[kPriceBefore], cells[kPrice]) &&
-                         same(cells[kTextBefore], cells[kText]));
-  }
-};
-
-PriceHistory::PriceHistory() : reader_(std::make_unique<Reader>()) {}
-PriceHistory::~PriceHistory() = default;
-
-void PriceHistory::add(std::string_view value, RowOrigin origin, Rows& out) {
-  if (value.data() == nullptr || !reader_->read(value)) return;
-  for (const At column : {kSource, kAccount, kSection, kCode}) {
-    // A catalogue without sections or accounts has one unnamed.
-    if (reader_->cells[column].null) reader_->cells[column] = {"", false};
-  }
-  if (reader_->cells[kRev].null || reader_->cells[kSnapshot].null) return;
-  out.add(reader_->cells, origin);
+  if (same(cells_[price_before_], cells_[price_]) && same(cells_[text_before_], cells_[text_])) return;
+  if (cells_[rev_].null || cells_[snapshot_].null) return;
+  out.add(cells_, origin);
 }
 
 }  // namespace sujip::sink

@@ -1,41 +1,89 @@
 #include "sinks/postgres/rows.h"
 
+#include <algorithm>
+#include <cstring>
+
 #include "core/postgres/copy_text.h"
 
 namespace sujip::sink {
+namespace {
 
-void Rows::add(const std::vector<Cell>& cells, RowOrigin origin) {
-  for (const Cell& cell : cells) {
-    if (cell.null) {
-      slots_.push_back({0, Slot::kNull});
+// Takes back what write_copy_text() did.
+std::string without_escapes(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '\\' || i + 1 == text.size()) {
+      out += text[i];
       continue;
     }
-    slots_.push_back({static_cast<uint32_t>(bytes_.size()), static_cast<uint32_t>(cell.text.size())});
-    bytes_.append(cell.text);
+    const char c = text[++i];
+    out += c == 't' ? '\t' : c == 'n' ? '\n' : c == 'r' ? '\r' : c;
   }
+  return out;
+}
+
+}  // namespace
+
+char* Rows::room(size_t bytes) {
+  if (size_ + bytes > capacity_) {
+    const size_t capacity = std::max(capacity_ * 2, size_ + bytes + 4096);
+    auto larger = std::make_unique_for_overwrite<char[]>(capacity);
+    if (size_ > 0) std::memcpy(larger.get(), bytes_.get(), size_);
+    bytes_ = std::move(larger);
+    capacity_ = capacity;
+  }
+  return bytes_.get() + size_;
+}
+
+void Rows::add(std::span<const Cell> cells, RowOrigin origin) {
+  cells = cells.first(columns_);
+  size_t most = columns_ * 3;  // separators and \N
+  for (const Cell& cell : cells) most += cell.plain ? cell.text.size() : 2 * cell.text.size();
+  char* const line = room(most);
+  char* out = line;
+  starts_.push_back(static_cast<uint32_t>(size_));
+  for (const Cell& cell : cells) {
+    if (out != line) *out++ = '\t';
+    const auto at = static_cast<uint32_t>(out - bytes_.get());
+    if (cell.null) {
+      out = std::copy(pg::kCopyNull.begin(), pg::kCopyNull.end(), out);
+      slots_.push_back({at, Slot::kNull});
+    } else if (cell.plain) {
+      std::memcpy(out, cell.text.data(), cell.text.size());
+      out += cell.text.size();
+      slots_.push_back({at, static_cast<uint32_t>(cell.text.size()) | Slot::kPlain});
+    } else {
+      char* const end = pg::write_copy_text(out, cell.text);
+      slots_.push_back({at, static_cast<uint32_t>(end - out)});
+      out = end;
+    }
+  }
+  *out++ = '\n';
+  size_ += static_cast<size_t>(out - line);
   origins_.push_back(origin);
 }
 
 void Rows::clear() {
-  bytes_.clear();
+  size_ = 0;
   slots_.clear();
+  starts_.clear();
   origins_.clear();
 }
 
-Cell Rows::cell(size_t row, size_t column) const {
-  const Slot slot = slots_[row * columns_ + column];
-  if (slot.size == Slot::kNull) return {};
-  return {std::string_view(bytes_).substr(slot.at, slot.size), false};
+bool Rows::is_null(size_t row, size_t column) const { return slot(row, column).size == Slot::kNull; }
+
+std::string Rows::text(size_t row, size_t column) const {
+  const Slot& s = slot(row, column);
+  if (s.size == Slot::kNull) return "";
+  const std::string_view text(bytes_.get() + s.at, s.size & ~Slot::kPlain);
+  return (s.size & Slot::kPlain) != 0 ? std::string(text) : without_escapes(text);
 }
 
-void Rows::append_copy_line(std::string& out, size_t row) const {
-  for (size_t column = 0; column < columns_; ++column) {
-    if (column > 0) out += '\t';
-    const Cell value = cell(row, column);
-    // NUL was refused by the decoder.
-    if (value.null || !pg::append_copy_text(out, value.text)) out += pg::kCopyNull;
-  }
-  out += '\n';
+std::string_view Rows::lines(size_t from, size_t count) const {
+  if (count == 0) return {};
+  const size_t end = from + count == starts_.size() ? size_ : starts_[from + count];
+  return {bytes_.get() + starts_[from], end - starts_[from]};
 }
 
 void append_array_element(std::string& out, std::string_view text) {
@@ -53,11 +101,15 @@ void Rows::append_array(std::string& out, size_t column, std::span<const uint32_
   for (const uint32_t row : rows) {
     if (!first) out += ',';
     first = false;
-    const Cell value = cell(row, column);
-    if (value.null) {
+    const Slot& s = slot(row, column);
+    if (s.size == Slot::kNull) {
       out += "NULL";
+    } else if ((s.size & Slot::kPlain) != 0) {
+      out += '"';
+      out.append(bytes_.get() + s.at, s.size & ~Slot::kPlain);
+      out += '"';
     } else {
-      append_array_element(out, value.text);
+      append_array_element(out, text(row, column));
     }
   }
   out += '}';

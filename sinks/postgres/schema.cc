@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "core/log.h"
+#include "sinks/postgres/rows.h"
 
 namespace sujip::sink {
 namespace {
@@ -14,8 +15,9 @@ constexpr auto kPatience = std::chrono::seconds(60);
 // A changed numeric(12,2) or varchar(20) of a person is as good as ours.
 std::string base_type(const std::string& type) {
   const std::string base = type.substr(0, type.find('('));
-  if (base == "character varying") return "text";
+  if (base == "character varying" || base == "character") return "text";
   if (base == "integer" || base == "smallint") return "bigint";
+  if (base == "real") return "double precision";
   return base;
 }
 
@@ -36,6 +38,26 @@ Status comment(pg::Connection& connection, const Table& table) {
   return {};
 }
 
+// A table of somebody else may be without the index that tells its rows apart.
+Status check_key(pg::Connection& connection, const Table& table) {
+  std::string names = "{";
+  for (const int k : table.key) {
+    if (names.size() > 1) names += ',';
+    append_array_element(names, table.columns[static_cast<size_t>(k)].name);
+  }
+  SUJIP_TRY(auto rows,
+            connection.query(
+                "select exists (select from pg_index where indrelid = to_regclass($1) and indisunique "
+                "and indisvalid and indimmediate and indpred is null and indexprs is null and "
+                "(select array_agg(attname::text order by attname) from pg_attribute "
+                " where attrelid = indrelid and attnum = any((indkey::int2[])[0:indnkeyatts - 1])) = "
+                "(select array_agg(name order by name collate \"C\") from unnest($2::text[]) as name))",
+                qualified(table), names + "}"));
+  if (rows.boolean(0, 0)) return {};
+  return Error{"the table has no primary key or unique index over exactly the columns of 'key'",
+               "table " + qualified(table), "create unique index on the key's columns, or correct 'key'"};
+}
+
 Status ensure_once(pg::Connection& connection, const Table& table, SchemaReport& report) {
   SUJIP_TRY(const auto existing, columns_of(connection, table));
   SchemaReport here;
@@ -45,16 +67,17 @@ Status ensure_once(pg::Connection& connection, const Table& table, SchemaReport&
     SUJIP_CHECK_OK(connection.exec(create_sql(table)));
     SUJIP_CHECK_OK(comment(connection, table));
     SUJIP_CHECK_OK(transaction.commit());
-    report.created.push_back(table.name);
+    report.created.push_back(qualified(table));
     return {};
   }
+  if (table.foreign) SUJIP_CHECK_OK(check_key(connection, table));
   SUJIP_TRY(const auto missing, missing_columns(table, existing));
   if (missing.empty()) return {};
   SUJIP_TRY(auto transaction, pg::Transaction::begin(connection));
   SUJIP_CHECK_OK(connection.exec("set local lock_timeout = '2s'"));
   for (const Column& column : missing) {
     SUJIP_CHECK_OK(connection.exec(add_column_sql(table, column)));
-    here.added.push_back(table.name + "." + column.name);
+    here.added.push_back(qualified(table) + "." + column.name);
   }
   SUJIP_CHECK_OK(comment(connection, table));
   SUJIP_CHECK_OK(transaction.commit());
@@ -95,7 +118,9 @@ Result<std::vector<Column>> missing_columns(const Table& table,
 Result<SchemaReport> ensure_tables(pg::Connection& connection, const std::vector<Table>& tables) {
   SchemaReport report;
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  SUJIP_CHECK_OK(connection.exec("create schema if not exists sujip"));
+  // Not a user's: in schemas of others we have no business but in the tables that are named.
+  const bool ours = std::any_of(tables.begin(), tables.end(), [](const Table& t) { return !t.foreign; });
+  if (ours) SUJIP_CHECK_OK(connection.exec("create schema if not exists sujip"));
   for (const Table& table : tables) {
     bool told = false;
     for (;;) {

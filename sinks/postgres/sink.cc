@@ -42,28 +42,37 @@ pg::ConnectOptions session_options() {
 
 }  // namespace
 
-std::map<std::string, Target> targets_of(const Datasets& datasets, const std::string& prefix) {
-  std::map<std::string, Target> targets;
+Work declared_work(const Datasets& datasets, const std::string& prefix) {
+  Work work;
+  work.sink = topics::group_of(prefix, "sink");
+  work.tables = declared_tables(datasets);
+  work.runs = true;
   for (const Dataset& dataset : datasets.all()) {
-    targets[prefix + dataset.change_topic()] = {
-        dataset.name == "product" ? Role::product_change : Role::change, dataset_table(dataset)};
+    Target& target = work.targets[prefix + dataset.change_topic()];
+    target = {Role::change, dataset_table(dataset)};
+    if (dataset.name == "product") {
+      target = {Role::product_change, with_prices_before(std::move(target.table))};
+    }
     if (dataset.has_rollup()) {
-      targets[prefix + dataset.rollup_topic()] = {Role::rollup, rollup_table(dataset)};
+      work.targets[prefix + dataset.rollup_topic()] = {Role::rollup, rollup_table(dataset)};
     }
   }
-  targets[prefix + std::string(topics::kScopeRun)] = {Role::scope_run, change_log_table()};
-  targets[prefix + std::string(topics::kRunLog)] = {Role::run_log, run_log_table()};
-  targets[prefix + std::string(topics::kDeadLetter)] = {Role::dead_letter, dead_letter_table()};
-  return targets;
+  work.targets[prefix + std::string(topics::kScopeRun)] = {Role::scope_run, change_log_table()};
+  work.targets[prefix + std::string(topics::kRunLog)] = {Role::run_log, run_log_table()};
+  work.targets[prefix + std::string(topics::kDeadLetter)] = {Role::dead_letter, dead_letter_table()};
+  return work;
 }
 
-Sink::Sink(const Settings& settings, const Datasets& datasets, SinkOptions options)
+Work mapped_work(const Mapping& mapping, const std::string& prefix) {
+  return {topics::group_of(prefix, "sink") + "-" + mapping.sink, mapping.targets, mapping.tables(), false};
+}
+
+Sink::Sink(const Settings& settings, Work work, SinkOptions options)
     : settings_(settings),
-      datasets_(datasets),
+      work_(std::move(work)),
       options_(options),
-      targets_(targets_of(datasets, settings.prefix)),
       owner_(owner_name(settings)),
-      progress_(topics::group_of(settings.prefix, "sink"), owner_),
+      progress_(work_.sink, owner_),
       members_(progress_.sink(), owner_),
       dead_(settings.kafka, settings.prefix),
       loads_(settings.prefix) {}
@@ -77,7 +86,7 @@ Status Sink::open() {
   if (!ready.boolean(0, 0)) {
     return Error{"the schema is not there yet", connection_->where(), "run `sujip db migrate`"};
   }
-  SUJIP_TRY(const auto report, ensure_tables(*connection_, declared_tables(datasets_)));
+  SUJIP_TRY(const auto report, ensure_tables(*connection_, work_.tables));
   for (const std::string& table : report.created) log::info("table {} created", table);
   for (const std::string& column : report.added) log::info("column {} added", column);
   return members_.join(*connection_);
@@ -133,8 +142,10 @@ Status Sink::round() {
   SUJIP_CHECK_OK(share(members, rows));
   // One of the sinks is enough.
   if (!members.empty() && members.front().owner == owner_) {
-    SUJIP_TRY([[maybe_unused]] const int arrived,
-              loads_.check(*connection_, *admin_, partitions_, rows));
+    if (work_.runs) {
+      SUJIP_TRY([[maybe_unused]] const int arrived,
+                loads_.check(*connection_, *admin_, partitions_, rows));
+    }
     if (rounds_ % kDiscoverRounds == 1) export_lag(rows);
   }
   return {};
@@ -145,9 +156,16 @@ Status Sink::discover() {
   SUJIP_TRY(const auto rows, progress_.all(*connection_));
   std::set<kafka::TopicPartition> known;
   for (const ProgressRow& row : rows) known.insert(row.tp);
+  for (const auto& [topic, target] : work_.targets) {
+    if (partitions_.contains(topic)) {
+      missed_.erase(topic);
+    } else if (target.table.foreign && missed_.insert(topic).second) {
+      log::warn("topic {} is not there yet", topic);
+    }
+  }
   std::vector<Claim> fresh;
   for (const auto& [topic, count] : partitions_) {
-    if (!targets_.contains(topic)) continue;
+    if (!work_.targets.contains(topic)) continue;
     for (int32_t p = 0; p < count; ++p) {
       const kafka::TopicPartition tp{topic, p};
       if (known.contains(tp)) continue;
@@ -171,9 +189,9 @@ Status Sink::share(const std::vector<Member>& members, const std::vector<Progres
     for (const auto& tp : worker->holds()) held[tp] = worker.get();
   }
   for (const ProgressRow& row : rows) {
-    const auto target = targets_.find(row.tp.topic);
+    const auto target = work_.targets.find(row.tp.topic);
     const auto topic = partitions_.find(row.tp.topic);
-    if (target == targets_.end() || topic == partitions_.end() ||
+    if (target == work_.targets.end() || topic == partitions_.end() ||
         row.tp.partition >= topic->second) {
       continue;
     }
@@ -196,7 +214,7 @@ void Sink::export_lag(const std::vector<ProgressRow>& rows) {
   std::map<std::string, std::vector<int64_t>> ends;
   for (const ProgressRow& row : rows) {
     const auto topic = partitions_.find(row.tp.topic);
-    if (topic == partitions_.end() || !targets_.contains(row.tp.topic)) continue;
+    if (topic == partitions_.end() || !work_.targets.contains(row.tp.topic)) continue;
     auto found = ends.find(row.tp.topic);
     if (found == ends.end()) {
       auto offsets = admin_->end_offsets(row.tp.topic, topic->second, 2000);

@@ -5,12 +5,14 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "core/kafka/admin.h"
 #include "core/settings.h"
 #include "sinks/postgres/loads.h"
+#include "sinks/postgres/mapping.h"
 #include "sinks/postgres/members.h"
 #include "sinks/postgres/worker.h"
 #include "topics/dataset.h"
@@ -23,12 +25,21 @@ struct SinkOptions {
   size_t batch_bytes = 32 << 20;
 };
 
-// What every topic becomes: topic name with prefix -> target.
-std::map<std::string, Target> targets_of(const Datasets& datasets, const std::string& prefix);
+// What a sink is to do.
+struct Work {
+  std::string sink;  // names its progress
+  std::map<std::string, Target> targets;  // by topic, with prefix
+  std::vector<Table> tables;  // made and widened at the start
+  bool runs = false;  // notes when runs have arrived
+};
+// All topics and tables of the declarations.
+Work declared_work(const Datasets& datasets, const std::string& prefix);
+// What a mapping says.
+Work mapped_work(const Mapping& mapping, const std::string& prefix);
 
 class Sink {
  public:
-  Sink(const Settings& settings, const Datasets& datasets, SinkOptions options);
+  Sink(const Settings& settings, Work work, SinkOptions options);
   ~Sink();
 
   // Works until `stop` is true or nothing can be done without a person. Makes and widens the tables
@@ -44,9 +55,8 @@ class Sink {
   std::optional<Error> fatal() const;
 
   const Settings settings_;
-  const Datasets datasets_;
+  const Work work_;
   const SinkOptions options_;
-  const std::map<std::string, Target> targets_;
   const std::string owner_;
   Progress progress_;
   Members members_;
@@ -58,6 +68,7 @@ class Sink {
   std::map<std::string, int32_t> partitions_;  // of every topic of the cluster
   std::vector<std::unique_ptr<Worker>> workers_;
   int rounds_ = 0;
+  std::set<std::string> missed_;  // topics that were said not to be there
 };
 
 }  // namespace sujip::sink

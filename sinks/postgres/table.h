@@ -1,5 +1,5 @@
 #pragma once
-// A table the sink fills: its columns, where each value stands in a message, and the SQL that follows.
+// A table the sink fills: its columns, where each value stands in a message, and the SQL that makes it.
 
 #include <cstdint>
 #include <string>
@@ -10,8 +10,11 @@ namespace sujip::sink {
 
 enum class Origin : uint8_t {
   row,       // a member of `after` (envelope) or of the value itself (flat)
+  before,    // a member of `before`
   source,    // a member of the envelope's `source`
   envelope,  // a member of the envelope itself
+  kafka,     // partition, offset or timestamp of the record
+  removal,   // says that, or when, the row was removed
 };
 
 struct Column {
@@ -31,21 +34,35 @@ enum class Shape : uint8_t { envelope, flat };
 // What happens to a row that is there already.
 enum class Conflict : uint8_t {
   newer,    // replaced when the new revision is higher
+  changed,  // replaced when the new one says something else
   replace,  // replaced
   keep,     // left alone
 };
 
+// What a removal does.
+enum class Removal : uint8_t {
+  erase,   // deletes the row
+  mark,    // fills the column of Origin::removal
+  ignore,  // nothing
+};
+
 struct Table {
-  std::string name;  // without schema
+  std::string schema = "sujip";
+  std::string name;
   Shape shape = Shape::envelope;
   std::vector<Column> columns;
   std::vector<int> key;  // indexes into columns
+  int revision = -1;     // index of the column that only grows; -1: there is none
+  // Read with each record, for another table; not columns of this one.
+  std::vector<Column> aside;
   // Key columns may be null and null equals null (rollups: null where summed over).
   bool nullable_key = false;
   Conflict conflict = Conflict::newer;
+  Removal removal = Removal::erase;
   // The topic's key is a JSON object of the key columns; otherwise the key is in the value.
   bool json_key = true;
   bool declared = false;  // made and widened by the sink; otherwise by a file of sql/
+  bool foreign = false;   // a user's own table, filled by a mapping
   std::string ko, en;
 
   int column_index(std::string_view column) const;  // -1 when there is none
@@ -54,21 +71,9 @@ struct Table {
 
 // "sujip"."product"
 std::string qualified(const Table& table);
-// Name of the session's temporary table: batch_product
-std::string batch_table(const Table& table);
 
 std::string create_sql(const Table& table);
 std::string add_column_sql(const Table& table, const Column& column);
 std::vector<std::string> comment_sql(const Table& table);
-
-// Large batches: COPY into a temporary table, then one merge.
-std::string create_batch_table_sql(const Table& table);
-std::string copy_sql(const Table& table);
-std::string merge_sql(const Table& table);
-// Small batches: one array of text per column, $1 … $n.
-std::string upsert_sql(const Table& table);
-// Arrays of the key columns that are not null by `nulls` (bit per key column), then the revisions
-// when the table has a column rev.
-std::string delete_sql(const Table& table, uint32_t nulls);
 
 }  // namespace sujip::sink

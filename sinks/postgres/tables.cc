@@ -77,6 +77,7 @@ Table dataset_table(const Dataset& dataset) {
     table.key.push_back(k);
     table.columns[static_cast<size_t>(k)].required = true;
   }
+  table.revision = static_cast<int>(table.columns.size());
   table.columns.push_back(from_source("rev", "bigint", true));
   table.columns.back().en = "grows with every change of the row";
   table.columns.push_back(from_source("run", "text"));
@@ -116,6 +117,7 @@ Table rollup_table(const Dataset& dataset) {
   }
   table.columns.push_back(plain("accounts", "bigint"));
   table.columns.push_back(plain("rows", "bigint"));
+  table.revision = static_cast<int>(table.columns.size());
   table.columns.push_back(plain("rev", "bigint", true));
   table.columns.push_back(millis("updated_at", "ts_ms"));
   return table;

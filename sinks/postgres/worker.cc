@@ -6,35 +6,19 @@
 
 #include "core/log.h"
 #include "core/metrics.h"
-#include "sinks/postgres/schema.h"
 
 namespace sujip::sink {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr size_t kPoll = 4000;  // records of one poll
-
-pg::ConnectOptions session_options(int number) {
-  pg::ConnectOptions options;
-  options.application_name = "sujip sink writer " + std::to_string(number);
-  // Every statement of the hot path is "for each of these keys, look into the key's index". Plans made
-  // while a table was still small must not become sequential scans of a large one.
-  options.session = {{"plan_cache_mode", "force_generic_plan"},
-                     {"enable_seqscan", "off"},
-                     {"enable_hashjoin", "off"},
-                     {"enable_mergejoin", "off"},
-                     {"jit", "off"},
-                     {"client_min_messages", "warning"},
-                     {"lock_timeout", "30s"},
-                     {"idle_in_transaction_session_timeout", "60s"}};
-  return options;
-}
 
 }  // namespace
 
 Worker::Worker(int number, WorkerConfig config, const Progress& progress, DeadLetters& dead)
-    : number_(number), config_(std::move(config)), progress_(&progress), flush_(progress, dead) {}
+    : number_(number),
+      config_(std::move(config)),
+      progress_(&progress),
+      writer_(number, config_.pg, progress, dead) {}
 
 Worker::~Worker() {
   stop();
@@ -42,12 +26,14 @@ Worker::~Worker() {
 }
 
 void Worker::start() {
+  writer_.start();
   thread_ = std::thread([this] { run(); });
 }
 
 void Worker::stop() {
   const std::lock_guard lock(mutex_);
   stopping_ = true;
+  writer_.hurry();
   wake_.notify_all();
 }
 
@@ -94,8 +80,8 @@ void Worker::run() {
   auto consumer = kafka::Consumer::create(config);
   if (!consumer) return give_up(consumer.error());
   consumer_ = std::move(*consumer);
-  if (!connect()) return;
   while (!stopping_) {
+    settle(false);
     obey();
     if (partitions_.empty()) {
       std::unique_lock lock(mutex_);
@@ -105,15 +91,20 @@ void Worker::run() {
     }
     const bool more = collect();
     if (stopping_) break;
-    const bool full =
-        batch_.size() >= config_.batch_rows || batch_.bytes() >= config_.batch_bytes;
-    // Under load the batch fills up; when the topics have run dry there is nothing to wait for.
-    if (full || (!more && moved())) flush();
+    const Batch& batch = open_->batch;
+    const bool full = batch.size() >= config_.batch_rows || batch.bytes() >= config_.batch_bytes;
+    // Under load the batch fills up; when the topics have run dry there is nothing to wait for but
+    // the writer.
+    if (full || (!more && moved() && writer_.idle())) ship();
   }
-  if (moved()) flush();
+  ship();
+  settle(true);
   std::vector<kafka::TopicPartition> mine;
   for (const auto& [tp, partition] : partitions_) mine.push_back(tp);
   for (const auto& tp : mine) release(tp);
+  writer_.stop();
+  open_->batch.clear();
+  spare_->batch.clear();
   consumer_->close();
 }
 
@@ -127,7 +118,8 @@ void Worker::obey() {
     if (command.target != nullptr) {
       add(command);
     } else if (partitions_.contains(command.claim.tp)) {
-      if (moved()) flush();
+      ship();
+      settle(true);
       release(command.claim.tp);
     }
   }
@@ -139,8 +131,8 @@ void Worker::add(const Command& command) {
     log::error("{}", added.error().message());
     return drop(claim.tp, "the consumer refused it");
   }
-  partitions_[claim.tp] = {claim.tp, command.target, claim.epoch, claim.next_offset,
-                           claim.next_offset};
+  partitions_[claim.tp] = {claim.tp,          command.target,    claim.epoch,
+                           claim.next_offset, claim.next_offset, claim.next_offset};
   last_partition_ = nullptr;
   log::debug("{} from {} under epoch {}", kafka::to_string(claim.tp), claim.next_offset, claim.epoch);
 }
@@ -151,7 +143,7 @@ void Worker::release(const kafka::TopicPartition& tp) {
   const int64_t epoch = found->second.epoch;
   drop(tp, "");
   // Only a courtesy: without it the next owner claims it as soon as it sees that we are gone.
-  if (connection_ && connection_->connected()) (void)progress_->release(*connection_, tp, epoch);
+  if (pg::Connection* session = writer_.session()) (void)progress_->release(*session, tp, epoch);
 }
 
 void Worker::drop(const kafka::TopicPartition& tp, const std::string& why) {
@@ -173,9 +165,10 @@ bool Worker::collect() {
 Worker::Partition* Worker::partition_of_message(const rd_kafka_message_t& message) {
   // Messages come in long stretches of one partition.
   if (last_partition_ != nullptr && last_partition_->tp.partition == message.partition &&
-      last_partition_->tp.topic == rd_kafka_topic_name(message.rkt)) {
+      last_topic_ == message.rkt) {
     return last_partition_;
   }
+  last_topic_ = message.rkt;
   const auto found = partitions_.find({rd_kafka_topic_name(message.rkt), message.partition});
   last_partition_ = found == partitions_.end() ? nullptr : &found->second;
   return last_partition_;
@@ -208,7 +201,7 @@ void Worker::accept(kafka::MessagePtr message) {
   }
   if (message->offset < partition->position) return;
   partition->position = message->offset + 1;
-  batch_.add(*partition->target, std::move(message));
+  open_->batch.add(*partition->target, std::move(message));
 }
 
 bool Worker::moved() const {
@@ -224,137 +217,48 @@ std::vector<Move> Worker::moves() const {
   return out;
 }
 
-void Worker::flush() {
-  const auto start = Clock::now();
-  const std::vector<Move> steps = moves();
-  Prepared prepared = preparer_.prepare(batch_, now_ms());
-  for (int attempt = 0;; ++attempt) {
-    if (!connection_ || !connection_->connected()) {
-      if (!connect()) return;
-      switch (find_out(steps)) {
-        case Truth::committed: return committed(steps);
-        case Truth::rewound: return;
-        case Truth::not_committed: break;
-      }
-    }
-    FlushResult result = flush_.run(*connection_, steps, batch_, prepared);
-    if (result.outcome == Flushed::committed) {
-      count(prepared, std::chrono::duration<double>(Clock::now() - start).count());
-      if (!told_.empty()) log::info("writing to PostgreSQL again");
-      told_.clear();
-      return committed(steps);
-    }
-    if (result.outcome == Flushed::fenced) {
-      (void)find_out(steps);
-      return;
-    }
-    for (const auto& [name, rows] : prepared.tables) {
-      metrics::counter("sink_batch_failures_total",
-                       {{"table", rows.table->name},
-                        {"reason", result.outcome == Flushed::poison ? "poison"
-                                   : connection_->sqlstate().empty()
-                                       ? "connection"
-                                       : connection_->sqlstate().substr(0, 2)}})
-          .Increment();
-    }
-    if (result.trouble == pg::Trouble::statement) {
-      // A table that was dropped, or a declaration newer than the table.
-      std::vector<Table> tables;
-      for (const auto& [name, rows] : prepared.tables) {
-        if (rows.table->declared) tables.push_back(*rows.table);
-      }
-      if (auto made = ensure_tables(*connection_, tables); !made) result.error = made.error();
-      connection_->forget_prepared();
-    }
-    // A lost connection is only known to be lost after the reconnect asked for the rows.
-    if (result.trouble == pg::Trouble::connection) connection_.reset();
-    if (result.trouble == pg::Trouble::retry && attempt < 3) continue;
-    if (!pause(result.error, attempt)) return;
-  }
-}
-
-void Worker::committed(const std::vector<Move>& done) {
-  for (const Move& move : done) {
+void Worker::ship() {
+  if (!moved()) return;
+  open_->moves = moves();
+  // Before the writer is asked for: it may still be busy with the one before.
+  preparer_.prepare(open_->batch, now_ms(), open_->prepared);
+  settle(true);
+  if (open_->moves.empty()) return;  // rewound meanwhile
+  for (const Move& move : open_->moves) {
     if (const auto found = partitions_.find(move.tp); found != partitions_.end()) {
       found->second.from = move.to;
     }
   }
-  batch_.clear();
+  writer_.write(std::exchange(open_, std::exchange(spare_, nullptr)));
 }
 
-Worker::Truth Worker::find_out(const std::vector<Move>& steps) {
-  size_t committed_count = 0;
-  size_t open = 0;
-  std::vector<std::pair<kafka::TopicPartition, std::string>> lost;
-  for (;;) {
-    committed_count = open = 0;
-    lost.clear();
-    bool asked = true;
-    for (const Move& move : steps) {
-      auto row = progress_->one(*connection_, move.tp);
-      if (!row) {
-        asked = false;
-        if (!pause(row.error(), 1)) return Truth::rewound;
-        if (!connection_->connected() && !connect()) return Truth::rewound;
-        break;
-      }
-      switch (fate_of(move, *row)) {
-        case Fate::committed: ++committed_count; break;
-        case Fate::not_committed: ++open; break;
-        case Fate::fenced:
-          lost.emplace_back(move.tp, "another sink owns it now" +
-                                         (*row && (*row)->owner ? ": " + *(*row)->owner : ""));
-      }
-    }
-    if (asked) break;
-  }
-  if (lost.empty() && open == 0) return Truth::committed;
-  if (lost.empty() && committed_count == 0) return Truth::not_committed;
-  for (const auto& [tp, why] : lost) drop(tp, why);
-  // What was committed before the loss counts; the rest is read again.
-  if (committed_count > 0) {
-    for (const Move& move : steps) {
+void Worker::settle(bool wait) {
+  auto landed = writer_.take(wait);
+  if (!landed) return;
+  if (landed->committed) {
+    for (const Move& move : landed->shipment->moves) {
       if (const auto found = partitions_.find(move.tp); found != partitions_.end()) {
-        found->second.from = move.to;
+        found->second.committed = move.to;
       }
     }
+    count(landed->shipment->prepared, landed->seconds);
   }
-  rewind();
-  return Truth::rewound;
+  spare_ = std::move(landed->shipment);
+  spare_->batch.clear();
+  for (const auto& [tp, why] : landed->lost) drop(tp, why);
+  // Not committed and nothing lost: we are about to end.
+  if (landed->rewind || !landed->committed) rewind();
 }
 
 void Worker::rewind() {
-  batch_.clear();
+  open_->batch.clear();
+  open_->moves.clear();
   for (auto& [tp, partition] : partitions_) {
     (void)consumer_->remove(tp);
-    (void)consumer_->add({tp, partition.from});
-    partition.position = partition.from;
+    (void)consumer_->add({tp, partition.committed});
+    partition.from = partition.position = partition.committed;
   }
   last_partition_ = nullptr;
-}
-
-bool Worker::connect() {
-  for (int attempt = 0; !stopping_; ++attempt) {
-    auto opened = pg::Connection::open(config_.pg, session_options(number_));
-    if (opened) {
-      connection_ = std::move(*opened);
-      return true;
-    }
-    if (!pause(opened.error(), attempt)) return false;
-  }
-  return false;
-}
-
-bool Worker::pause(const Error& error, int attempt) {
-  const std::string text = error.message();
-  // Once, not at every attempt.
-  if (text != told_) log::error("writer {}: {}; trying again until it works", number_, text);
-  told_ = text;
-  const auto wait = std::min(std::chrono::milliseconds(100LL << std::min(attempt, 6)),
-                             std::chrono::milliseconds(5000));
-  std::unique_lock lock(mutex_);
-  wake_.wait_for(lock, wait, [this] { return stopping_.load(); });
-  return !stopping_;
 }
 
 }  // namespace sujip::sink

@@ -1,10 +1,13 @@
 #pragma once
-// One writer: a thread with its own consumer, its own session with PostgreSQL and a set of partitions.
-// Keys of different partitions differ, so writers never wait for each other's rows.
+// One lane into the database: a thread that reads a set of partitions, coalesces and decodes, and a writer
+// with its own session. Keys of different partitions differ, so lanes never wait for each other's rows.
+// Batches are as large as the load asks for: whatever is there when the writer is free, and up to a
+// full batch while it is busy.
 
 #include <atomic>
 #include <condition_variable>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -13,10 +16,10 @@
 #include <vector>
 
 #include "core/kafka/consumer.h"
-#include "sinks/postgres/batch.h"
-#include "sinks/postgres/flush.h"
 #include "sinks/postgres/prepare.h"
 #include "sinks/postgres/progress.h"
+#include "sinks/postgres/shipment.h"
+#include "sinks/postgres/writer.h"
 
 namespace sujip::sink {
 
@@ -52,8 +55,9 @@ class Worker {
     kafka::TopicPartition tp;
     const Target* target = nullptr;
     int64_t epoch = 0;
-    int64_t from = 0;      // where the database stands
-    int64_t position = 0;  // next offset to read
+    int64_t committed = 0;  // where the database stands
+    int64_t from = 0;       // where the batch that is being collected begins
+    int64_t position = 0;   // next offset to read
   };
   struct Command {
     Claim claim;
@@ -70,30 +74,27 @@ class Worker {
   Partition* partition_of_message(const rd_kafka_message_t& message);
 
   bool moved() const;
-  void flush();
   std::vector<Move> moves() const;
-  void committed(const std::vector<Move>& moves);
-  // After an unclear end: asks the database where each partition stands.
-  enum class Truth : uint8_t { committed, not_committed, rewound };
-  Truth find_out(const std::vector<Move>& moves);
+  // Decodes what was collected, and hands it to the writer when that is free.
+  void ship();
+  // Takes in what the writer has done; `wait`: also what it is doing.
+  void settle(bool wait);
   void rewind();
-  bool connect();  // tries until it works or the worker is stopped
-  bool pause(const Error& error, int attempt);  // false: stopped meanwhile
   void count(const Prepared& prepared, double seconds);
   void give_up(Error error);
 
   const int number_;
   const WorkerConfig config_;
   const Progress* progress_;
-  Flush flush_;
+  Writer writer_;
   Preparer preparer_;
   std::unique_ptr<kafka::Consumer> consumer_;
-  std::optional<pg::Connection> connection_;
   std::map<kafka::TopicPartition, Partition> partitions_;
   Partition* last_partition_ = nullptr;
-  Batch batch_;
+  const rd_kafka_topic_t* last_topic_ = nullptr;
+  std::unique_ptr<Shipment> open_ = std::make_unique<Shipment>();  // being collected
+  std::unique_ptr<Shipment> spare_ = std::make_unique<Shipment>();  // used again for its memory
   std::vector<kafka::MessagePtr> polled_;
-  std::string told_;  // the error that was logged last
 
   std::thread thread_;
   std::atomic<bool> stopping_{false};

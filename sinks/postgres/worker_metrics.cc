@@ -11,11 +11,11 @@ void observe_latency(const TableRows& rows) {
   const int updated = rows.table->column_index("updated_at");
   if (source < 0 || updated < 0 || rows.upserts.empty()) return;
   const size_t last = rows.upserts.size() - 1;
-  const Cell medium = rows.upserts.cell(last, static_cast<size_t>(source));
-  const Cell time = rows.upserts.cell(last, static_cast<size_t>(updated));
-  if (medium.null || time.null) return;
-  if (const auto at = parse_time(time.text, 0)) {
-    metrics::histogram("end_to_end_latency_seconds", {{"medium", std::string(medium.text)}})
+  if (rows.upserts.is_null(last, static_cast<size_t>(source))) return;
+  const std::string medium = rows.upserts.text(last, static_cast<size_t>(source));
+  const std::string time = rows.upserts.text(last, static_cast<size_t>(updated));
+  if (const auto at = parse_time(time, 0)) {
+    metrics::histogram("end_to_end_latency_seconds", {{"medium", medium}})
         .Observe(static_cast<double>(now_ms() - *at) / 1000.0);
   }
 }
@@ -32,7 +32,7 @@ void Worker::count(const Prepared& prepared, double seconds) {
         .Increment(static_cast<double>(rows.upserts.size()));
     metrics::counter("sink_rows_total", {{"table", table}, {"action", "delete"}})
         .Increment(static_cast<double>(rows.removals.size()));
-    if (rows.table->declared) observe_latency(rows);
+    if (rows.table->declared && !rows.table->foreign) observe_latency(rows);
   }
 }
 

@@ -7,15 +7,20 @@
 #include "core/postgres/connection.h"
 #include "sinks/postgres/rows.h"
 #include "sinks/postgres/table.h"
+#include "sinks/postgres/write_sql.h"
 
 namespace sujip::sink {
 
-// Up to this many rows one INSERT … unnest is cheaper than COPY and a merge.
-inline constexpr size_t kUnnestLimit = 2000;
+// Up to this many rows one statement with arrays is cheaper than COPY and a merge.
+inline constexpr size_t kArrayLimit = 2000;
 
-// `which`: indexes into rows.
+// `which`: ascending indexes into rows. At most one call per table and transaction: the temporary table
+// is emptied by the commit.
 Status write_upserts(pg::Connection& connection, const Table& table, const Rows& rows,
-                     std::span<const uint32_t> which);
+                     std::span<const uint32_t> which, Meet meet);
+// Any number of calls: for telling good rows from bad ones.
+Status write_some_upserts(pg::Connection& connection, const Table& table, const Rows& rows,
+                          std::span<const uint32_t> which);
 Status write_removals(pg::Connection& connection, const Table& table, const Rows& rows,
                       std::span<const uint32_t> which);
 

@@ -3,10 +3,12 @@
 The oracle is a few dictionaries here, filled while the records are produced. The sink is the program
 under test, started as a user would; SUJIP_BIN names it.
 """
+import contextlib
 import json
 import os
 import pathlib
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -88,8 +90,7 @@ class World:
         self.sinks = []
         self.run("db", "migrate")
         self.run("topics", "apply")
-        self.db = psycopg2.connect(self.env["SUJIP_PG"])
-        self.db.autocommit = True
+        self.connect()
         self.watcher = confluent_kafka.Consumer({
             "bootstrap.servers": servers["SUJIP_KAFKA"], "group.id": "oracle",
             # A commit returns before its markers are written: the stable end may still lie before
@@ -101,6 +102,11 @@ class World:
         return subprocess.run([BINARY, *args], env=self.env, check=True, timeout=60,
                               capture_output=True, text=True).stdout
 
+    def run_failing(self, *args):
+        done = subprocess.run([BINARY, *args], env=self.env, timeout=60, capture_output=True, text=True)
+        assert done.returncode != 0, done.stdout
+        return done.stderr
+
     def start(self, *args):
         sink = subprocess.Popen([BINARY, "sink", *args], env=self.env, stderr=self.log)
         self.sinks.append(sink)
@@ -110,6 +116,14 @@ class World:
         with self.db.cursor() as cursor:
             cursor.execute(sql, params)
             return cursor.fetchall()
+
+    def connect(self):
+        self.db = psycopg2.connect(self.env["SUJIP_PG"])
+        self.db.autocommit = True
+
+    def query_none(self, sql):
+        with self.db.cursor() as cursor:
+            cursor.execute(sql)
 
     def producer(self, transactional=True):
         config = {"bootstrap.servers": self.env["SUJIP_KAFKA"], "linger.ms": 5,
@@ -161,6 +175,7 @@ class Products:
         self.rows = {}
         self.rev = 0
         self.history = []
+        self.brand = None  # of rows from now on
         self.keys = [f"{i:05d}" for i in range(keys)]
 
     def key(self, code):
@@ -176,7 +191,7 @@ class Products:
             after = {"source": "shop", "account": "main", "section": "CPU", "product_code": code,
                      "name": self.random.choice(["탭\t\n줄 \\N \"따옴표\" {a,b}", "", "plain", "😀"]),
                      "price": price, "price_text": None if price is None else f"{price}원",
-                     "stock": self.random.randrange(1000),
+                     "stock": self.random.randrange(1000), **({"brand": self.brand} if self.brand else {}),
                      "extra": {"색": ["빨강", {"x": None}], "n": self.rev}}
         self.rev += 1
         ts = T0 + self.rev * 1000
@@ -309,6 +324,121 @@ def test_sessions_terminated_by_the_database(world):
     products.check(world)
 
 
+@contextlib.contextmanager
+def commits_that_hang(world):
+    """COMMIT is done and never answered: it waits for a standby that does not exist."""
+    def standby(name):
+        world.query_none(f"alter system set synchronous_standby_names = '{name}'")
+        world.query("select pg_reload_conf()")
+
+    world.query_none("set synchronous_commit = local")
+    standby("nobody")
+    try:
+        yield
+    finally:
+        standby("")
+
+
+def test_commits_that_are_never_answered(world):
+    products, producer = Products(world, seed=9), world.producer()
+    sink = world.start("--batch", "300")
+    transaction(producer, lambda p: [products.change(p) for _ in range(1000)])
+    world.wait_until_caught_up()
+    cut = "select count(pg_terminate_backend(pid)) from pg_stat_activity where wait_event = 'SyncRep'"
+    with commits_that_hang(world):
+        transaction(producer, lambda p: [products.change(p) for _ in range(3000)])
+        # Each of them is committed and its session is lost before the sink hears of it.
+        waits = []
+        wait_for("commits to be cut", lambda: waits.append(world.query(
+            cut + " and application_name like 'sujip sink writer%%'")[0][0]) or sum(waits) >= 6)
+        while world.query(cut)[0][0]:
+            pass
+    world.wait_until_caught_up()
+    assert sink.poll() is None
+    products.check(world)
+
+
+def test_transactions_cut_before_their_commit(world):
+    products, producer = Products(world, seed=10), world.producer()
+    # COMMIT takes its time and then fails with the session.
+    world.query_none("create function slow() returns trigger language plpgsql as "
+                     "$$ begin perform pg_sleep(0.05); return null; end $$")
+    world.query_none("create constraint trigger slow after insert on sujip.product deferrable initially "
+                     "deferred for each row when (new.product_code like '%7') execute function slow()")
+    sink = world.start("--batch", "200")
+    transaction(producer, lambda p: [products.change(p) for _ in range(3000)])
+    cuts = []
+    wait_for("commits to be cut", lambda: cuts.append(world.query(
+        "select count(pg_terminate_backend(pid)) from pg_stat_activity where wait_event = 'PgSleep'")[0][0])
+        or sum(cuts) >= 5)
+    world.query_none("drop trigger slow on sujip.product")
+    world.wait_until_caught_up()
+    assert sink.poll() is None
+    products.check(world)
+
+
+def test_database_killed_and_started_again(world, servers):
+    products, producer = Products(world, seed=11), world.producer()
+    sink = world.start("--batch", "500")
+    for _ in range(3):
+        transaction(producer, lambda p: [products.change(p) for _ in range(3000)])
+        wait_for("some of it to arrive", lambda: world.query("select 1 from sujip.product limit 1"))
+        for command in ("kill", "start"):
+            subprocess.run([ROOT / "tools/postgres-local.sh", command], env=servers, check=True, timeout=120,
+                           stdout=subprocess.DEVNULL)
+        world.connect()
+    world.wait_until_caught_up()
+    assert sink.poll() is None
+    products.check(world)
+
+
+def test_column_added_while_readers_work(world, tmp_path):
+    """A declaration gains a field: the table follows, while one reader polls and another one holds the
+    table in a long transaction."""
+    products, producer = Products(world, seed=12), world.producer()
+    old = world.start()
+    transaction(producer, lambda p: [products.change(p) for _ in range(2000)])
+    world.wait_until_caught_up()
+    for folder in ("sql", "topics"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    declaration = tmp_path / "topics/datasets/product.yaml"
+    declaration.write_text(declaration.read_text() + "  - {name: brand, ko: 상표, en: Brand}\n")
+    holder, reader = (psycopg2.connect(world.env["SUJIP_PG"]) for _ in range(2))
+    holder.cursor().execute("select count(*) from sujip.product")  # its lock stays until the end
+    reader.autocommit = True
+    reader.cursor().execute("set statement_timeout = '10s'")  # 5 times what the sink may wait for its lock
+    polls, asked_for_lock = [0], []
+
+    def poll():
+        with reader.cursor() as cursor:
+            cursor.execute("select count(*) from sujip.product")
+            polls[0] += 1
+        asked_for_lock.extend(world.query(
+            "select 1 from pg_locks where mode = 'AccessExclusiveLock' and not granted"))
+        return len(asked_for_lock) >= 2 and polls[0] >= 50
+
+    world.env["SUJIP_SHARE"] = str(tmp_path)
+    new = world.start()
+    wait_for("the new sink to ask for the table while readers go on", poll)
+    columns = "select 1 from information_schema.columns where table_name = 'product' and column_name = 'brand'"
+    assert not world.query(columns)
+    transaction(producer, lambda p: [products.change(p) for _ in range(1000)])  # the old one goes on, too
+    holder.rollback()
+    wait_for("the column", lambda: world.query(columns))
+    old.send_signal(signal.SIGTERM)
+    assert old.wait(timeout=10) == 0
+    products.brand = "상표"
+    transaction(producer, lambda p: [products.change(p) for _ in range(1000)])
+    world.wait_until_caught_up()
+    assert new.poll() is None
+    products.check(world)
+    stored = dict(world.query("select product_code, brand from sujip.product"))
+    assert stored == {code: row.get("brand") for code, row in products.rows.items()}
+    assert "상표" in stored.values()
+    holder.close()
+    reader.close()
+
+
 def test_rollups_with_nulls_in_their_key(world):
     topic, producer = world.prefix + "rollup.order_item", world.producer()
     world.start()
@@ -376,6 +506,30 @@ def test_rows_that_cannot_be_stored(world):
     assert len(letters) == len(bad) + 4, letters
     assert all(reason and stage == "sink" for _, _, reason, stage in letters)
     assert world.run("dead", "list").count("change.product") == len(letters)
+
+
+def test_bad_rows_in_a_large_batch(world):
+    """Found among thousands that went by COPY, and nothing else is lost."""
+    products, producer = Products(world, seed=13, keys=20000), world.producer()
+
+    def poison(p, code):
+        row = {"source": "shop", "account": "main", "section": "CPU", "product_code": code, "stock": 10 ** 30}
+        p(products.topic, key=products.key(code), value=json.dumps({
+            "before": None, "after": row, "op": "c", "ts_ms": T0,
+            "source": {"name": "shop", "run": "r", "rev": 1}}).encode())
+
+    def records(p):
+        for i in range(30):
+            poison(p, f"bad{i:02d}")
+            for _ in range(1000):
+                products.change(p)
+
+    transaction(producer, records)
+    world.start("--writers", "2")
+    world.wait_until_caught_up()
+    products.check(world)
+    assert world.query("select count(*), count(distinct (partition, \"offset\")) from sujip.dead_letter "
+                       "where reason like '%%out of range%%'") == [(30, 30)]
 
 
 def test_runs_are_logged_when_their_rows_have_arrived(world):

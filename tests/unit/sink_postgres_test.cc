@@ -19,6 +19,7 @@
 #include "sinks/postgres/rows.h"
 #include "sinks/postgres/schema.h"
 #include "sinks/postgres/tables.h"
+#include "sinks/postgres/write_sql.h"
 
 namespace sujip::sink {
 namespace {
@@ -109,47 +110,57 @@ TEST(Trouble, ByState) {
   EXPECT_EQ(pg::trouble_of("42P01", true), pg::Trouble::statement);
 }
 
+TEST(CopyText, FindsWhatNeedsEscaping) {
+  std::mt19937 random(13);
+  const std::string_view some[] = {"a", "가", "\x1f", "\x20", "\\", "\x7f", "\xff", "\x80", "[", "]"};
+  for (int i = 0; i < 5000; ++i) {
+    std::string text(random() % 12, 'x');
+    for (unsigned n = random() % 12; n > 0; --n) text += some[random() % std::size(some)];
+    const auto at = std::find_if(text.begin(), text.end(), [](char c) {
+      return static_cast<unsigned char>(c) < 0x20 || c == '\\';
+    });
+    ASSERT_EQ(pg::clean_length(text), static_cast<size_t>(at - text.begin())) << text;
+  }
+}
+
 TEST(Coalescer, LastOfEachKeyInOrder) {
   // Against a map that is obviously right.
   std::mt19937 random(11);
   std::vector<std::string> keys;
-  for (int i = 0; i < 3000; ++i) keys.push_back("{\"k\":" + std::to_string(random() % 700) + "}");
+  for (int i = 0; i < 3000; ++i) {
+    // Keys that begin alike, that end early, and that differ late.
+    keys.push_back("{\"k\":\"" + std::string(random() % 12, 'x') + std::to_string(random() % 300) + "\"}");
+  }
   Coalescer coalescer;
-  struct Expected {
-    uint32_t message = 0;
-    bool removes = false;
-    bool removed_before = false;
-  };
-  std::map<std::string_view, Expected> expected;
+  std::map<std::string_view, uint32_t> expected;
   for (uint32_t i = 0; i < keys.size(); ++i) {
-    const bool removes = random() % 4 == 0;
-    coalescer.add(keys[i], i, removes);
-    auto [at, fresh] = expected.try_emplace(keys[i]);
-    if (!fresh) at->second.removed_before = at->second.removed_before || at->second.removes;
-    at->second.message = i;
-    at->second.removes = removes;
+    const auto [entry, superseded] = coalescer.add(keys[i], i);
+    const auto [at, fresh] = expected.try_emplace(keys[i], i);
+    EXPECT_EQ(superseded, fresh ? Coalescer::kNone : at->second);
+    EXPECT_EQ(entry->message, i);
+    at->second = i;
   }
   const auto& entries = coalescer.sorted();
   ASSERT_EQ(entries.size(), expected.size());
   auto at = expected.begin();
   for (const auto& entry : entries) {
     EXPECT_EQ(entry.key, at->first);
-    EXPECT_EQ(entry.message, at->second.message);
-    EXPECT_EQ(entry.removed_before, at->second.removed_before);
+    EXPECT_EQ(entry.message, at->second);
     ++at;
   }
 }
 
 TEST(Coalescer, IsReusable) {
   Coalescer coalescer;
-  coalescer.add("b", 0, false);
-  coalescer.add("a", 1, false);
+  EXPECT_TRUE(coalescer.sorted().empty());
+  coalescer.add("b", 0);
+  coalescer.add("a", 1);
   EXPECT_EQ(coalescer.sorted().front().key, "a");
   coalescer.clear();
-  coalescer.add("b", 2, true);
-  coalescer.add("b", 3, false);
+  coalescer.add("b", 2);
+  EXPECT_EQ(coalescer.add("b", 3).superseded, 2U);
   ASSERT_EQ(coalescer.sorted().size(), 1U);
-  EXPECT_TRUE(coalescer.sorted().front().removed_before);
+  EXPECT_EQ(coalescer.sorted().front().message, 3U);
 }
 
 TEST(Removal, IsSeen) {
@@ -217,6 +228,43 @@ TEST(Decoder, SaysWhatIsWrong) {
   EXPECT_EQ(decoder.decode(kKey, R"({"after":{)" + row + "}" + rest).kind, Kind::upsert);
 }
 
+TEST(Decoder, NumbersAreNumbers) {
+  const Table table = dataset_table(product());
+  Decoder decoder(table);
+  const auto kind = [&](const std::string& price) {
+    return decoder
+        .decode(kKey, R"({"after":{"source":"s","account":"a","section":"c","product_code":"p","price":)" +
+                          price + R"(},"op":"c","ts_ms":1,"source":{"rev":1}})")
+        .kind;
+  };
+  for (const char* good : {"0", "-0", "-1.5", "10", "1e5", "1.25E-7", "0.0001 ", "123456789012345678901234567890"}) {
+    EXPECT_EQ(kind(good), Kind::upsert) << good;
+  }
+  for (const char* bad : {"01", "-", "1.", "1e", "1e+", "-a", "1.2.3", "0x10", "1_000", "--1"}) {
+    EXPECT_EQ(kind(bad), Kind::bad) << bad;
+  }
+}
+
+TEST(Decoder, MemberNamesMayBeEscaped) {
+  const Table table = dataset_table(product());
+  Decoder decoder(table);
+  const Decoded decoded = decoder.decode(
+      kKey, R"({"after":{"source":"s","account":"a","section":"c","pr\u006fduct_code":"p","na\"me":"x",)"
+            R"("name":"y"},"op":"c","ts_ms":1,"source":{"rev":1}})");
+  ASSERT_EQ(decoded.kind, Kind::upsert) << decoded.problem;
+  EXPECT_EQ(cell(table, decoder, "product_code").text, "p");
+  EXPECT_EQ(cell(table, decoder, "name").text, "y");
+}
+
+TEST(Decoder, NeedsAKey) {
+  const Table table = dataset_table(product());
+  Decoder decoder(table);
+  const std::string value =
+      R"({"after":{"source":"s","account":"a","section":"c","product_code":"p"},"ts_ms":1,"source":{"rev":1}})";
+  EXPECT_EQ(decoder.decode({}, value).problem, "the record has no key");
+  EXPECT_EQ(decoder.decode(kKey, value).kind, Kind::upsert);
+}
+
 TEST(Decoder, FlatRollup) {
   const Table table = rollup_table(order_item());
   Decoder decoder(table);
@@ -235,16 +283,21 @@ TEST(Decoder, FlatRollup) {
 
 TEST(Rows, LinesAndArrays) {
   Rows rows(2);
-  rows.add({{"a\tb", false}, {{}, true}}, {0});
-  rows.add({{"", false}, {"say \"hi\" \\", false}}, {1});
-  std::string line;
-  rows.append_copy_line(line, 0);
-  rows.append_copy_line(line, 1);
-  EXPECT_EQ(line, "a\\tb\t\\N\n\tsay \"hi\" \\\\\n");
-  const std::vector<uint32_t> both = {1, 0};
-  std::string array;
-  rows.append_array(array, 1, both);
-  EXPECT_EQ(array, R"({"say \"hi\" \\",NULL})");
+  for (int round = 0; round < 2; ++round) {
+    rows.clear();
+    rows.add(std::vector<Cell>{{"a\tb", false}, {{}, true}, {"not a column", false}}, {0});
+    rows.add(std::vector<Cell>{{"", false}, {"say \"hi\" \\", false}}, {1});
+    rows.add(std::vector<Cell>{{"plain", false, true}, {"가", false, true}}, {2});
+    EXPECT_EQ(rows.lines(0, 2), "a\\tb\t\\N\n\tsay \"hi\" \\\\\n");
+    EXPECT_EQ(rows.lines(2, 1), "plain\t가\n");
+    const std::vector<uint32_t> some = {2, 1, 0};
+    std::string array;
+    rows.append_array(array, 1, some);
+    EXPECT_EQ(array, R"({"가","say \"hi\" \\",NULL})");
+    EXPECT_TRUE(rows.is_null(0, 1));
+    EXPECT_EQ(rows.text(0, 0), "a\tb");
+    EXPECT_EQ(rows.origin(2).message, 2U);
+  }
 }
 
 TEST(Prices, EveryChangeOnce) {
@@ -257,24 +310,30 @@ TEST(Prices, EveryChangeOnce) {
     return "{\"before\":" + side(before) + ",\"after\":" + side(after) +
            R"(,"op":"u","ts_ms":1593936000000,"source":{"run":"r","rev":3}})";
   };
-  PriceHistory history;
-  Rows rows(price_history_table().columns.size());
-  history.add(change(nullptr, "10"), {0}, rows);    // the first price
-  history.add(change("10", "10"), {1}, rows);       // something else changed
-  history.add(change("10", "10.5"), {2}, rows);
-  history.add(change("10.5", "null"), {3}, rows);
-  history.add(change("10.5", nullptr), {4}, rows);  // deleted
-  history.add(change(nullptr, "null"), {5}, rows);  // no price yet
-  history.add({}, {6}, rows);
-  history.add("{", {7}, rows);
+  const Table table = with_prices_before(dataset_table(product()));
+  const Table prices = price_history_table();
+  Decoder decoder(table);
+  PriceHistory history(table, prices);
+  Rows rows(prices.columns.size());
+  const auto add = [&](const std::string& value, uint32_t message) {
+    const std::string key = R"({"source":"s","account":"a","section":"c","product_code":"p"})";
+    if (decoder.decode(key, value).kind == Kind::upsert) history.add(decoder.cells(), {message}, rows);
+  };
+  add(change(nullptr, "10"), 0);    // the first price
+  add(change("10", "10"), 1);       // something else changed
+  add(change("10", "10.5"), 2);
+  add(change("10.5", "null"), 3);
+  add(change("10.5", nullptr), 4);  // deleted
+  add(change(nullptr, "null"), 5);  // no price yet
   ASSERT_EQ(rows.size(), 3U);
   EXPECT_EQ(rows.origin(0).message, 0U);
-  EXPECT_TRUE(rows.cell(0, 5).null);
-  EXPECT_EQ(rows.cell(0, 6).text, "10");
-  EXPECT_EQ(rows.cell(1, 5).text, "10");
-  EXPECT_EQ(rows.cell(1, 6).text, "10.5");
-  EXPECT_TRUE(rows.cell(2, 6).null);
-  EXPECT_EQ(rows.cell(2, 10).text, "3");
+  EXPECT_TRUE(rows.is_null(0, 5));
+  EXPECT_EQ(rows.text(0, 6), "10");
+  EXPECT_EQ(rows.text(0, 4), "2020-07-05T08:00:00.000Z");
+  EXPECT_EQ(rows.text(1, 5), "10");
+  EXPECT_EQ(rows.text(1, 6), "10.5");
+  EXPECT_TRUE(rows.is_null(2, 6));
+  EXPECT_EQ(rows.text(2, 10), "3");
 }
 
 TEST(Fence, Decides) {
@@ -356,22 +415,30 @@ TEST(Sql, OfADataset) {
                    {.name = "v", .type = "numeric", .field = "v", .ko = {}, .en = {}},
                    {.name = "rev", .type = "bigint", .field = "rev", .ko = {}, .en = {}}};
   table.key = {0};
+  table.revision = 2;
   EXPECT_EQ(create_sql(table),
             "create table if not exists sujip.\"t\" (\"k\" text not null, \"v\" numeric, \"rev\" bigint, "
             "primary key (\"k\")) with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02)");
-  EXPECT_EQ(upsert_sql(table),
+  EXPECT_EQ(upsert_arrays_sql(table, Meet::insert),
             "insert into sujip.\"t\" as t (\"k\", \"v\", \"rev\") select \"k\", \"v\", \"rev\" from "
             "unnest($1::text[], $2::numeric[], $3::bigint[]) as b (\"k\", \"v\", \"rev\") on conflict "
             "(\"k\") do update set \"v\" = excluded.\"v\", \"rev\" = excluded.\"rev\" "
-            "where t.rev < excluded.rev");
-  EXPECT_EQ(delete_sql(table, 0),
-            "delete from sujip.\"t\" as t using unnest($1::text[], $2::bigint[]) as b (\"k\", rev) "
-            "where t.\"k\" = b.\"k\" and t.rev <= b.rev");
-  EXPECT_EQ(delete_sql(table, 1),
-            "delete from sujip.\"t\" as t using unnest($1::bigint[]) as b (rev) "
-            "where t.\"k\" is null and t.rev <= b.rev");
+            "where t.\"rev\" < excluded.\"rev\"");
+  EXPECT_EQ(upsert_batch_sql(table, Meet::merge),
+            "merge into sujip.\"t\" as t using \"batch_t_3\" as b on t.\"k\" = b.\"k\" "
+            "when matched and (t.\"rev\" < b.\"rev\") then update set \"v\" = b.\"v\", \"rev\" = b.\"rev\" "
+            "when not matched then insert (\"k\", \"v\", \"rev\") values (b.\"k\", b.\"v\", b.\"rev\")");
+  EXPECT_EQ(remove_sql(table, 0),
+            "delete from sujip.\"t\" as t using unnest($1::text[], $2::bigint[]) as b (\"k\", \"rev\") "
+            "where t.\"k\" = b.\"k\" and t.\"rev\" <= b.\"rev\"");
+  EXPECT_EQ(remove_sql(table, 1),
+            "delete from sujip.\"t\" as t using unnest($1::bigint[]) as b (\"rev\") "
+            "where t.\"k\" is null and t.\"rev\" <= b.\"rev\"");
+  EXPECT_EQ(best_meet(table, 150004), Meet::merge);
+  EXPECT_EQ(best_meet(table, 140010), Meet::insert);
   table.conflict = Conflict::keep;
-  EXPECT_TRUE(upsert_sql(table).ends_with("do nothing"));
+  EXPECT_EQ(best_meet(table, 150004), Meet::insert);
+  EXPECT_TRUE(upsert_arrays_sql(table, Meet::insert).ends_with("do nothing"));
 }
 
 TEST(Preview, IsAlwaysValidText) {

@@ -1,0 +1,213 @@
+"""`sujip sink --mapping`: topics of plain rows and of Debezium changes into tables of the user's own."""
+import json
+import pathlib
+import random
+import sys
+
+import confluent_kafka
+import confluent_kafka.admin
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+# Its fixture and its world serve here as well.
+from sink_postgres_test import BINARY, World, servers, wait_for  # noqa: E402,F401
+
+pytestmark = pytest.mark.skipif(not BINARY, reason="SUJIP_BIN names no program to test")
+
+ROWS = """
+sink: shop
+tables:
+  - topic: {topic}
+    table: shop.products
+    key: [supplier, code]
+    columns:
+      supplier: text
+      code: {{type: text, from: product_code}}
+      name: text
+      price: bigint
+      attributes: jsonb
+      updated_at: timestamptz
+"""
+TABLE = """
+create schema shop;
+create table shop.products (
+  supplier varchar(20) not null, code text not null, name text not null, price integer,
+  note text default 'mine', updated_at timestamptz,
+  unique (code, supplier))
+"""
+
+
+@pytest.fixture
+def world(servers, request):  # noqa: F811
+    made = World(servers, request.node.name.removeprefix("test_")[:40])
+    yield made
+    made.close()
+
+
+class Shop:
+    """A topic of plain rows, and the table it must lead to."""
+
+    def __init__(self, world, tmp_path, mapping=ROWS, partitions=6):
+        self.world, self.topic = world, world.prefix + "shop.products"
+        self.random, self.rows, self.seq = random.Random(1), {}, 0
+        admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": world.env["SUJIP_KAFKA"]})
+        for made in admin.create_topics([confluent_kafka.admin.NewTopic(self.topic, partitions, 1)]).values():
+            made.result(30)
+        self.file = tmp_path / "mapping.yaml"
+        self.file.write_text(mapping.format(topic=self.topic))
+        self.producer = world.producer(transactional=False)
+
+    def start(self, *options):
+        return self.world.start("--mapping", str(self.file), *options)
+
+    def put(self, code, value, key=None):
+        self.producer.produce(self.topic, key=key or json.dumps({"supplier": "공급", "product_code": code}), value=value)
+
+    def change(self):
+        code, self.seq = f"{self.random.randrange(3000):05d}", self.seq + 1
+        if code in self.rows and self.random.random() < 0.2:
+            del self.rows[code]
+            return self.put(code, None)
+        row = {"supplier": "공급", "product_code": code, "name": self.random.choice(["탭\t\n\\N", "", "plain"]),
+               "price": self.random.choice([None, 1, 2_000_000_000]), "attributes": {"a": [self.seq, None]},
+               "updated_at": "2026-01-02T03:04:05.678Z", "unmapped": 1}
+        self.rows[code] = row
+        self.put(code, json.dumps(row, ensure_ascii=False).encode())
+
+    def flush(self):
+        self.producer.flush(30)
+
+    def check(self):
+        self.world.wait_until_caught_up()
+        found = self.world.query("select code, name, price, attributes, supplier, note, "
+                                 "extract(epoch from updated_at)::text from shop.products order by 1")
+        assert found == [(c, r["name"], r["price"], r["attributes"], "공급", "mine", "1767323045.678000")
+                         for c, r in sorted(self.rows.items())]
+
+
+def test_rows_and_tombstones_into_a_table_that_is_there(world, tmp_path):
+    shop = Shop(world, tmp_path)
+    world.query_none(TABLE)
+    for _ in range(20000):
+        shop.change()
+    shop.flush()
+    for _ in range(5):  # killed on the way
+        sink = shop.start("--batch", "700")
+        wait_for("some progress", lambda: world.query("select sum(next_offset) from sujip.sink_progress")[0][0])
+        sink.kill()
+        sink.wait()
+    shop.start()
+    for _ in range(3000):
+        shop.change()
+    shop.flush()
+    shop.check()
+    # The column that was missing was added, the others are as they were.
+    assert world.query("select format_type(atttypid, atttypmod) from pg_attribute where attrelid = "
+                       "'shop.products'::regclass and attnum > 0 order by attnum") == [
+        ("character varying(20)",), ("text",), ("text",), ("integer",), ("text",),
+        ("timestamp with time zone",), ("jsonb",)]
+
+
+def test_what_cannot_be_stored_is_set_aside(world, tmp_path):
+    shop = Shop(world, tmp_path, partitions=1)
+    world.query_none(TABLE)
+    good = {"supplier": "공급", "name": "x"}
+    bad = {
+        "b0": '{"supplier":"공급","name":', "b1": json.dumps({**good, "price": "1,000원"}),
+        "b2": json.dumps({**good, "price": 99999999999}), "b3": json.dumps({**good, "name": None}),
+        "b4": json.dumps({**good, "name": "a\0b"}), "b5": json.dumps({**good, "supplier": "x" * 30}),
+        "b6": "", "b7": json.dumps({**good, "attributes": "a\0b"}),
+    }
+    for code, value in bad.items():
+        for _ in range(500):
+            shop.change()
+        shop.put(code, value.encode())
+    shop.producer.produce(shop.topic, value=json.dumps({**good, "product_code": "no key"}))
+    for _ in range(500):
+        shop.change()
+    shop.flush()
+    shop.start()
+    shop.check()
+    letters = world.query("select topic, stage, reason from sujip.dead_letter order by \"offset\"")
+    assert len(letters) == len(bad) + 1
+    assert {(topic, stage) for topic, stage, _ in letters} == {(shop.topic.removeprefix(world.prefix), "sink")}
+    for (_, _, reason), words in zip(letters, (
+            "value:", "invalid input syntax", "out of range", "null value", "NUL", "too long", "value:", "",
+            "no key")):
+        assert words in reason
+
+
+def test_a_key_spelled_in_two_ways_is_one_row(world, tmp_path):
+    shop = Shop(world, tmp_path, partitions=1)
+    world.query_none(TABLE)
+    spellings = ('{"supplier":"공급","product_code":"a"}', '{"product_code": "a", "supplier": "공급"}')
+    for n in range(7):  # the last one has the smaller key
+        shop.put("a", json.dumps({"supplier": "공급", "product_code": "a", "name": str(n)}), spellings[n % 2])
+    shop.flush()
+    shop.start()
+    world.wait_until_caught_up()
+    assert world.query("select name from shop.products") == [("6",)]
+    assert world.query("select count(*) from sujip.dead_letter") == [(0,)]
+
+
+MARKED = """
+sink: marked
+tables:
+  - topic: {topic}
+    format: debezium
+    table: public.items
+    key: [code]
+    columns:
+      code: text
+      name: text
+      rev: {{type: bigint, from: source.rev}}
+      changed_at: {{type: timestamptz, from: event.ts_ms, unit: ms}}
+      removed: boolean
+    revision: rev
+    on_delete: {{mark: removed}}
+"""
+
+
+def test_changes_with_revisions_and_marks(world, tmp_path):
+    shop = Shop(world, tmp_path, MARKED, partitions=1)
+
+    def change(code, name, rev):
+        value = {"before": None, "after": name and {"code": code, "name": name}, "op": "u" if name else "d",
+                 "ts_ms": 1_767_323_045_000 + rev, "source": {"rev": rev}}
+        shop.producer.produce(shop.topic, key=json.dumps({"code": code}), value=json.dumps(value))
+        shop.flush()
+
+    sink = shop.start()  # the table is not there: it is made
+    change("a", "one", 1)
+    change("b", "one", 1)
+    change("c", "one", 1)
+    world.wait_until_caught_up()
+    change("a", "two", 5)
+    world.wait_until_caught_up()
+    change("a", "late", 4)   # older than what is there
+    change("b", None, 2)     # removed
+    change("c", None, 2)
+    shop.producer.produce(shop.topic, key='{"code":"c"}', value=None)
+    shop.flush()
+    world.wait_until_caught_up()
+    change("c", "back", 3)
+    world.wait_until_caught_up()
+    assert world.query("select code, name, rev, removed, extract(epoch from changed_at)::text from items order by 1") == [
+        ("a", "two", 5, False, "1767323045.005000"), ("b", "one", 1, True, "1767323045.001000"),
+        ("c", "back", 3, False, "1767323045.003000")]
+    assert sink.poll() is None
+
+
+def test_mappings_that_do_not_fit_are_refused(world, tmp_path):
+    shop = Shop(world, tmp_path)
+
+    def refused(*words):
+        said = world.run_failing("sink", "--mapping", str(shop.file))
+        assert all(word in said for word in words), said
+
+    world.query_none("create schema shop; create table shop.products (supplier text, code text, price text)")
+    refused("no primary key or unique index", "shop")
+    world.query_none("create unique index on shop.products (supplier, code)")
+    refused("column price is text in the table and bigint")
+    shop.file.write_text("sink: x\ntables: []\n")
+    refused("mapping.yaml:", "tables")
