@@ -5,15 +5,13 @@
 namespace sujip::sink {
 namespace {
 
-// data() is null for a tombstone, and only then.
 std::string_view value_of(const rd_kafka_message_t& message) {
   if (message.payload == nullptr) return {};
   return {static_cast<const char*>(message.payload), message.len};
 }
 
-bool removes(const Table& table, const rd_kafka_message_t& message) {
-  if (table.shape == Shape::flat) return message.payload == nullptr;
-  return looks_like_removal(value_of(message));
+bool removes(const Table& table, std::string_view value) {
+  return table.shape == Shape::flat ? value.data() == nullptr : looks_like_removal(value);
 }
 
 }  // namespace
@@ -36,18 +34,20 @@ void Batch::add(const Target& target, kafka::MessagePtr message) {
     const auto [entry, superseded] = last_part_->keys.add(kafka::key_of(*message), index);
     previous = superseded;
     if (superseded != Coalescer::kNone && !entry->removed_before) {
-      entry->removed_before = removes(target.table, *messages_[superseded]);
+      entry->removed_before = removes(target.table, values_[superseded]);
     }
   } else {
     last_part_->messages.push_back(index);
   }
   ++last_part_->size;
+  values_.push_back(value_of(*message));
   messages_.push_back(std::move(message));
   previous_.push_back(previous);
 }
 
 void Batch::clear() {
   messages_.clear();
+  values_.clear();
   previous_.clear();
   for (auto& [name, part] : parts_) {
     part.keys.clear();

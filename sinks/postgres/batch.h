@@ -41,6 +41,8 @@ class Batch {
   size_t size() const { return messages_.size(); }
   size_t bytes() const { return bytes_; }
   const rd_kafka_message_t& message(uint32_t i) const { return *messages_[i]; }
+  // data() is null for a tombstone, and only then.
+  std::string_view value(uint32_t i) const { return values_[i]; }
   // The message before this one with the same key; Coalescer::kNone when it is the first.
   uint32_t previous(uint32_t i) const { return previous_[i]; }
   // By table name, so that every transaction takes its locks in the same order.
@@ -48,6 +50,7 @@ class Batch {
 
  private:
   std::vector<kafka::MessagePtr> messages_;
+  std::vector<std::string_view> values_;  // of the messages: reading it touches none of them
   std::vector<uint32_t> previous_;
   std::map<std::string, Part> parts_;
   Part* last_part_ = nullptr;

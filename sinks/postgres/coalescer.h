@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "sinks/postgres/key_store.h"
+
 namespace sujip::sink {
 
 class Coalescer {
@@ -13,7 +15,7 @@ class Coalescer {
   static constexpr uint32_t kNone = UINT32_MAX;
 
   struct Entry {
-    std::string_view key;  // points into the message
+    std::string_view key;  // valid until clear()
     uint32_t message = 0;  // index of the last one
     bool removed_before = false;  // an earlier message of the batch removed the row
     uint64_t hash = 0;
@@ -32,6 +34,7 @@ class Coalescer {
  private:
   void grow();
 
+  KeyStore store_;
   std::vector<Entry> entries_;
   std::vector<Entry> sorted_;
   std::vector<uint32_t> slots_;  // open addressing: entry index + 1

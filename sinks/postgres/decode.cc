@@ -115,6 +115,7 @@ struct Decoder::Impl {
 
   const Table& table;
   std::vector<Cell> cells;
+  std::vector<Cell> said;  // key columns as the value has them
   Members row, before, source, envelope, key;
   std::vector<size_t> partition_cells, offset_cells, timestamp_cells, mark_cells;
   std::vector<size_t> required, key_cells;
@@ -294,12 +295,19 @@ struct Decoder::Impl {
                                                                           : simdjson::TAPE_ERROR;
   }
 
-  simdjson::error_code read_key(std::string_view json) {
+  // A value may leave out what its key says; what it says itself stays.
+  simdjson::error_code fill_from_key(std::string_view json) {
+    said.clear();
+    for (const size_t c : key_cells) said.push_back(cells[c]);
     od::document document;
     od::object object;
     if (auto e = key_parser.start(json, document)) return e;
     if (auto e = document.get_object().get(object)) return e;
-    return walk(object, key, key_parser.end);
+    if (auto e = walk(object, key, key_parser.end)) return e;
+    for (size_t i = 0; i < said.size(); ++i) {
+      if (!said[i].null) cells[key_cells[i]] = said[i];
+    }
+    return simdjson::SUCCESS;
   }
 
   void set_place(const Position& at, bool removed) {
@@ -373,6 +381,11 @@ Decoder::Decoder(Decoder&&) noexcept = default;
 
 std::span<const Cell> Decoder::cells() const { return impl_->cells; }
 
+bool Decoder::wants_position() const {
+  return !impl_->partition_cells.empty() || !impl_->offset_cells.empty() ||
+         !impl_->timestamp_cells.empty() || !impl_->mark_cells.empty();
+}
+
 Decoded Decoder::decode(std::string_view key, std::string_view value, const Position& at) {
   Impl& my = *impl_;
   const Table& table = my.table;
@@ -397,9 +410,8 @@ Decoded Decoder::decode(std::string_view key, std::string_view value, const Posi
     out.problem = "a tombstone, but rows of this table are never deleted";
     return out;
   }
-  // A value may leave out what its key says.
   if (removed || (table.foreign && !my.key_is_whole())) {
-    if (const auto error = my.read_key(key)) {
+    if (const auto error = my.fill_from_key(key)) {
       out.problem = std::string("key: ") + simdjson::error_message(error);
       return out;
     }

@@ -45,6 +45,7 @@ class Decoder {
   // stand those that are read aside. Cells are valid until the next call.
   Decoded decode(std::string_view key, std::string_view value, const Position& at = {});
   std::span<const Cell> cells() const;
+  bool wants_position() const;  // false: `at` is not looked at
 
  private:
   struct Impl;

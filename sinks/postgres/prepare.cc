@@ -10,6 +10,7 @@ namespace {
 
 constexpr size_t kPreview = 500;
 constexpr size_t kAhead = 4;  // messages whose bytes are fetched before they are needed
+constexpr size_t kLine = 64;  // of the processor's cache
 
 std::string row_key(const Table& table, std::span<const Cell> cells) {
   std::string key;
@@ -21,20 +22,20 @@ std::string row_key(const Table& table, std::span<const Cell> cells) {
   return key;
 }
 
-// data() is null for a tombstone and a missing key, and only then.
-std::string_view value_of(const rd_kafka_message_t& message) {
-  if (message.payload == nullptr) return {};
-  return {static_cast<const char*>(message.payload), message.len};
-}
-
 std::string_view key_of(const rd_kafka_message_t& message) {
   if (message.key == nullptr) return {};
   return {static_cast<const char*>(message.key), message.key_len};
 }
 
-Decoded decode_message(Decoder& decode, const rd_kafka_message_t& message) {
-  return decode.decode(key_of(message), value_of(message),
-                       {message.partition, message.offset, kafka::timestamp_of(message)});
+Decoded decode_message(Decoder& decode, const Batch& batch, uint32_t index) {
+  const rd_kafka_message_t& message = batch.message(index);
+  Position at;
+  if (decode.wants_position()) at = {message.partition, message.offset, kafka::timestamp_of(message)};
+  return decode.decode(key_of(message), batch.value(index), at);
+}
+
+void fetch_ahead(std::string_view value) {
+  for (size_t i = 0; i < value.size() && i < 8 * kLine; i += kLine) __builtin_prefetch(value.data() + i);
 }
 
 TableRows& rows_of(Prepared& out, const Table& table) {
@@ -93,15 +94,14 @@ void Preparer::keyed(Batch& batch, Batch::Part& part, Prepared& out) {
   for (size_t i = 0; i < entries.size(); ++i) {
     const Coalescer::Entry& entry = entries[i];
     if (i + kAhead < entries.size()) {
-      __builtin_prefetch(batch.message(entries[i + kAhead].message).payload);
+      fetch_ahead(batch.value(entries[i + kAhead].message));
     }
-    const rd_kafka_message_t& message = batch.message(entry.message);
     if (entry.removed_before && table.removal == Removal::erase &&
         decode.decode(entry.key, {}).kind == Kind::remove) {
       // A new row under an old key starts anew, whatever its revision.
       rows.removals.add(decode.cells(), {entry.message});
     }
-    Decoded decoded = decode_message(decode, message);
+    Decoded decoded = decode_message(decode, batch, entry.message);
     switch (decoded.kind) {
       case Kind::upsert:
         rows.upserts.add(decode.cells(), {entry.message});
@@ -115,13 +115,13 @@ void Preparer::keyed(Batch& batch, Batch::Part& part, Prepared& out) {
     if (!prices) continue;
     // The table gets the last row only, the history every change.
     for (uint32_t m = batch.previous(entry.message); m != Coalescer::kNone; m = batch.previous(m)) {
-      if (decode_message(decode, batch.message(m)).kind == Kind::upsert) {
+      if (decode_message(decode, batch, m).kind == Kind::upsert) {
         prices_of(table, m, out);
       }
     }
   }
   for (const uint32_t m : part.messages) {
-    out.bad.push_back({m, decode_message(decode, batch.message(m)).problem});
+    out.bad.push_back({m, decode_message(decode, batch, m).problem});
   }
 }
 
@@ -137,9 +137,8 @@ void Preparer::ledger(Batch& batch, const Batch::Part& part, Prepared& out) {
   // Last record of a key counts; the key is known only after decoding.
   std::unordered_map<std::string, uint32_t> last;
   for (const uint32_t m : part.messages) {
-    const rd_kafka_message_t& message = batch.message(m);
-    if (message.payload == nullptr) continue;  // the end of a compacted key: the table keeps it
-    Decoded result = decode_message(decode, message);
+    if (batch.value(m).data() == nullptr) continue;  // the end of a compacted key: the table keeps it
+    Decoded result = decode_message(decode, batch, m);
     if (result.kind == Kind::upsert) {
       last[row_key(table, decode.cells())] = m;
     } else {
@@ -151,7 +150,7 @@ void Preparer::ledger(Batch& batch, const Batch::Part& part, Prepared& out) {
   const int value = table.column_index("value_preview");
   Rows& rows = rows_of(out, table).upserts;
   for (const auto& [key, m] : order) {
-    if (decode_message(decode, batch.message(m)).kind != Kind::upsert) continue;
+    if (decode_message(decode, batch, m).kind != Kind::upsert) continue;
     std::vector<Cell> cells(decode.cells().begin(), decode.cells().end());
     std::string shown;
     if (value >= 0 && !cells[static_cast<size_t>(value)].null) {
@@ -173,13 +172,11 @@ void Preparer::loads(Batch& batch, const Batch::Part& part, TimeMs now, Prepared
   // Under a name of its own: run_log may also get rows of run.log in this flush.
   TableRows& rows = out.tables.try_emplace(qualified(loading_) + ":sink", loading_).first->second;
   for (const uint32_t m : part.messages) {
-    const rd_kafka_message_t& message = batch.message(m);
-    if (message.payload == nullptr) continue;
-    const std::string_view value = value_of(message);
-    if (decided.decode(key_of(message), value).kind != Kind::upsert) continue;
+    if (batch.value(m).data() == nullptr) continue;
+    if (decode_message(decided, batch, m).kind != Kind::upsert) continue;
     const Cell& text = decided.cells()[verdict];
     if (text.null || !is_applied(text.text)) continue;
-    if (decode.decode(key_of(message), value).kind != Kind::upsert) continue;
+    if (decode_message(decode, batch, m).kind != Kind::upsert) continue;
     std::vector<Cell> cells(decode.cells().begin(), decode.cells().end());
     set(cells, "stage", "sink");
     set(cells, "attempt", "1");

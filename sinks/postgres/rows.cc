@@ -44,7 +44,7 @@ void Rows::add(std::span<const Cell> cells, RowOrigin origin) {
   char* out = line;
   starts_.push_back(static_cast<uint32_t>(size_));
   for (const Cell& cell : cells) {
-    if (out != line) *out++ = '\t';
+    if (&cell != cells.data()) *out++ = '\t';
     const auto at = static_cast<uint32_t>(out - bytes_.get());
     if (cell.null) {
       out = std::copy(pg::kCopyNull.begin(), pg::kCopyNull.end(), out);

@@ -105,7 +105,7 @@ Status Sink::run(const std::atomic<bool>& stop) {
   config.batch_rows = options_.batch_rows;
   config.batch_bytes = options_.batch_bytes;
   const int writers = writer_count(options_.writers);
-  config.queue_kbytes = std::max(8192, 131072 / writers);
+  config.queue_kbytes = std::max(8192, 32768 / writers);
   for (int i = 0; i < writers; ++i) {
     workers_.push_back(std::make_unique<Worker>(i, config, progress_, dead_));
     workers_.back()->start();

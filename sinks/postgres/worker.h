@@ -29,7 +29,7 @@ struct WorkerConfig {
   size_t batch_rows = 20000;
   size_t batch_bytes = 32 << 20;
   int poll_ms = 10;          // the longest wait for more records, and so the latency when idle
-  int queue_kbytes = 65536;  // prefetched by the consumer
+  int queue_kbytes = 16384;  // prefetched by the consumer
 };
 
 class Worker {
