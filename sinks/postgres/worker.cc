@@ -10,7 +10,7 @@
 namespace sujip::sink {
 namespace {
 
-constexpr size_t kPoll = 4000;  // records of one poll
+constexpr size_t kPoll = 4000;  // most records of one poll
 
 }  // namespace
 
@@ -77,6 +77,9 @@ void Worker::run() {
   config.fetch_wait_ms = config_.poll_ms;
   config.queue_kbytes = config_.queue_kbytes;
   config.partition_eof = true;
+  // Answers below the size from which the allocator gives memory back at once: fetching larger ones
+  // would cost more for fresh pages than for the records.
+  config.extra = {{"fetch.max.bytes", "4194304"}, {"fetch.message.max.bytes", "1048576"}};
   auto consumer = kafka::Consumer::create(config);
   if (!consumer) return give_up(consumer.error());
   consumer_ = std::move(*consumer);
@@ -156,8 +159,9 @@ void Worker::drop(const kafka::TopicPartition& tp, const std::string& why) {
 
 bool Worker::collect() {
   polled_.clear();
-  consumer_->consume(config_.poll_ms, kPoll, polled_);
-  const bool more = polled_.size() == kPoll;
+  const size_t most = std::min(kPoll, config_.batch_rows);
+  consumer_->consume(config_.poll_ms, most, polled_);
+  const bool more = polled_.size() == most;
   for (kafka::MessagePtr& message : polled_) accept(std::move(message));
   return more;
 }

@@ -384,8 +384,9 @@ def test_database_killed_and_started_again(world, servers):
         transaction(producer, lambda p: [products.change(p) for _ in range(3000)])
         wait_for("some of it to arrive", lambda: world.query("select 1 from sujip.product limit 1"))
         for command in ("kill", "start"):
-            subprocess.run([ROOT / "tools/postgres-local.sh", command], env=servers, check=True, timeout=120,
-                           stdout=subprocess.DEVNULL)
+            done = subprocess.run([ROOT / "tools/postgres-local.sh", command], env=servers, timeout=120,
+                                  capture_output=True, text=True)
+            assert done.returncode == 0, done.stderr
         world.connect()
     world.wait_until_caught_up()
     assert sink.poll() is None
