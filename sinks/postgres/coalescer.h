@@ -1,6 +1,6 @@
 #pragma once
-// The last message of each key. Keys are compared as bytes: a topic's keys are canonical JSON, so equal
-// rows have equal keys.
+// The last message of each key. Keys are compared as bytes: a topic's keys are canonical JSON, so
+// equal rows have equal keys.
 
 #include <cstdint>
 #include <string_view>
@@ -15,13 +15,13 @@ class Coalescer {
   static constexpr uint32_t kNone = UINT32_MAX;
 
   struct Entry {
-    std::string_view key;  // valid until clear()
-    uint32_t message = 0;  // index of the last one
+    std::string_view key;         // valid until clear()
+    uint32_t message = 0;         // index of the last one
     bool removed_before = false;  // an earlier message of the batch removed the row
     uint64_t hash = 0;
   };
   struct Added {
-    Entry* entry = nullptr;  // valid until the next call
+    Entry* entry = nullptr;       // valid until the next call
     uint32_t superseded = kNone;  // the message that was the key's last one until now
   };
 

@@ -178,7 +178,8 @@ struct Decoder::Impl {
         cell = {};
         return simdjson::SUCCESS;
       }
-      case od::json_type::string: return take_string(wanted, value);
+      case od::json_type::string:
+        return take_string(wanted, value);
       case od::json_type::number: {
         if (wanted.millis) {
           int64_t ms = 0;
@@ -328,7 +329,8 @@ struct Decoder::Impl {
   }
 
   bool key_is_whole() const {
-    return std::none_of(key_cells.begin(), key_cells.end(), [&](size_t c) { return cells[c].null; });
+    return std::none_of(key_cells.begin(), key_cells.end(),
+                        [&](size_t c) { return cells[c].null; });
   }
 
   // Empty: nothing is wrong.
@@ -352,11 +354,21 @@ Decoder::Impl::Impl(const Table& t) : table(t), cells(t.columns.size() + t.aside
     if (from.required) required.push_back(c);
     if (from.millis) ++made;
     switch (from.origin) {
-      case Origin::row: row.add(wanted); break;
-      case Origin::before: before.add(wanted); break;
-      case Origin::source: source.add(wanted); break;
-      case Origin::envelope: envelope.add(wanted); break;
-      case Origin::removal: mark_cells.push_back(c), ++made; break;
+      case Origin::row:
+        row.add(wanted);
+        break;
+      case Origin::before:
+        before.add(wanted);
+        break;
+      case Origin::source:
+        source.add(wanted);
+        break;
+      case Origin::envelope:
+        envelope.add(wanted);
+        break;
+      case Origin::removal:
+        mark_cells.push_back(c), ++made;
+        break;
       case Origin::kafka:
         ++made;
         (from.field == "offset"      ? offset_cells
@@ -379,7 +391,9 @@ Decoder::Decoder(const Table& table) : impl_(std::make_unique<Impl>(table)) {}
 Decoder::~Decoder() = default;
 Decoder::Decoder(Decoder&&) noexcept = default;
 
-std::span<const Cell> Decoder::cells() const { return impl_->cells; }
+std::span<const Cell> Decoder::cells() const {
+  return impl_->cells;
+}
 
 bool Decoder::wants_position() const {
   return !impl_->partition_cells.empty() || !impl_->offset_cells.empty() ||

@@ -1,6 +1,6 @@
 #pragma once
-// From a message to the cells of a row. Each record is walked once, on demand; no tree is built, and
-// what no column wants is skipped.
+// From a message to the cells of a row. Each record is walked once, on demand; no tree is built,
+// and what no column wants is skipped.
 
 #include <cstdint>
 #include <memory>
@@ -40,9 +40,9 @@ class Decoder {
   ~Decoder();
   Decoder(Decoder&&) noexcept;
 
-  // `value` data() == nullptr is a tombstone. Fills cells(): all columns of an upsert; of a removal the
-  // key columns, the mark and the revision (the highest possible one for a tombstone). Behind them
-  // stand those that are read aside. Cells are valid until the next call.
+  // `value` data() == nullptr is a tombstone. Fills cells(): all columns of an upsert; of a removal
+  // the key columns, the mark and the revision (the highest possible one for a tombstone). Behind
+  // them stand those that are read aside. Cells are valid until the next call.
   Decoded decode(std::string_view key, std::string_view value, const Position& at = {});
   std::span<const Cell> cells() const;
   bool wants_position() const;  // false: `at` is not looked at

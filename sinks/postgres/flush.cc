@@ -23,7 +23,8 @@ Status write_all(pg::Connection& connection, const Prepared& prepared) {
   for (const auto& [name, rows] : prepared.tables) {
     const Meet meet = best_meet(*rows.table, connection.server_version());
     SUJIP_CHECK_OK(write_removals(connection, *rows.table, rows.removals, all_of(rows.removals)));
-    SUJIP_CHECK_OK(write_upserts(connection, *rows.table, rows.upserts, all_of(rows.upserts), meet));
+    SUJIP_CHECK_OK(
+        write_upserts(connection, *rows.table, rows.upserts, all_of(rows.upserts), meet));
   }
   return {};
 }
@@ -49,18 +50,19 @@ FlushResult Flush::run(pg::Connection& connection, const Shipment& shipment) {
       return result;
     }
     std::vector<BadRow> bad = prepared.bad;
-    const Status written = isolating ? write_isolating(connection, prepared, bad)
-                                     : write_all(connection, prepared);
+    const Status written =
+        isolating ? write_isolating(connection, prepared, bad) : write_all(connection, prepared);
     if (!written) {
       if (!isolating && lies_in_the_rows(connection)) continue;
       return fail(written.error());
     }
     if (bad.size() > kTolerated && bad.size() * 2 > batch.size()) {
       result.outcome = Flushed::poison;
-      result.error = Error{std::to_string(bad.size()) + " of " + std::to_string(batch.size()) +
-                               " records can't be stored, the first because: " + bad.front().reason,
-                           DeadLetters::place_of(batch.message(bad.front().message)),
-                           "the program that wrote them is broken, or the table was changed by hand"};
+      result.error =
+          Error{std::to_string(bad.size()) + " of " + std::to_string(batch.size()) +
+                    " records can't be stored, the first because: " + bad.front().reason,
+                DeadLetters::place_of(batch.message(bad.front().message)),
+                "the program that wrote them is broken, or the table was changed by hand"};
       return result;
     }
     if (!bad.empty()) {

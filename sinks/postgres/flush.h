@@ -1,6 +1,6 @@
 #pragma once
-// One flush: fence, rows, commit, as one transaction. Finds out which rows can't be stored, and what
-// became of a COMMIT that was never answered.
+// One flush: fence, rows, commit, as one transaction. Finds out which rows can't be stored, and
+// what became of a COMMIT that was never answered.
 
 #include <functional>
 #include <string>
@@ -15,9 +15,9 @@ namespace sujip::sink {
 
 enum class Flushed : uint8_t {
   committed,
-  fenced,   // a partition belongs to somebody else; nothing was written
-  poison,   // most of the batch can't be stored: that is a broken program, not data
-  failed,   // nothing is known to be written; see the error and connection.trouble()
+  fenced,  // a partition belongs to somebody else; nothing was written
+  poison,  // most of the batch can't be stored: that is a broken program, not data
+  failed,  // nothing is known to be written; see the error and connection.trouble()
 };
 
 struct FlushResult {

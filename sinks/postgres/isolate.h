@@ -13,10 +13,11 @@ namespace sujip::sink {
 bool lies_in_the_rows(const pg::Connection& connection);
 
 // Inside the caller's transaction. What can't be stored is added to `bad`.
-Status write_isolating(pg::Connection& connection, const Prepared& prepared, std::vector<BadRow>& bad);
+Status write_isolating(pg::Connection& connection, const Prepared& prepared,
+                       std::vector<BadRow>& bad);
 
-// The rows without those whose key comes again in a later message. Keys of records may be spelled in
-// different ways and name the same row; that is rare, so it is looked for only after an error.
+// The rows without those whose key comes again in a later message. Keys of records may be spelled
+// in different ways and name the same row; that is rare, so it is looked for only after an error.
 std::vector<uint32_t> last_of_each_key(const Table& table, const Rows& rows);
 
 }  // namespace sujip::sink

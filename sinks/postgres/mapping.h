@@ -1,6 +1,6 @@
 #pragma once
-// A mapping file: which topics fill which tables of the user's own, column by column. docs/operating.md
-// shows one.
+// A mapping file: which topics fill which tables of the user's own, column by column.
+// docs/operating.md shows one.
 
 #include <map>
 #include <string>

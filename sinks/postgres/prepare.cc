@@ -27,15 +27,23 @@ std::string_view key_of(const rd_kafka_message_t& message) {
   return {static_cast<const char*>(message.key), message.key_len};
 }
 
-Decoded decode_message(Decoder& decode, const Batch& batch, uint32_t index) {
-  const rd_kafka_message_t& message = batch.message(index);
+// Looks at the message itself only when it must: it lies far from its value and its key.
+Decoded decode_message(Decoder& decode, const Batch& batch, uint32_t index, std::string_view key) {
   Position at;
-  if (decode.wants_position()) at = {message.partition, message.offset, kafka::timestamp_of(message)};
-  return decode.decode(key_of(message), batch.value(index), at);
+  if (decode.wants_position()) {
+    const rd_kafka_message_t& message = batch.message(index);
+    at = {message.partition, message.offset, kafka::timestamp_of(message)};
+  }
+  return decode.decode(key, batch.value(index), at);
+}
+
+Decoded decode_message(Decoder& decode, const Batch& batch, uint32_t index) {
+  return decode_message(decode, batch, index, key_of(batch.message(index)));
 }
 
 void fetch_ahead(std::string_view value) {
-  for (size_t i = 0; i < value.size() && i < 8 * kLine; i += kLine) __builtin_prefetch(value.data() + i);
+  for (size_t i = 0; i < value.size() && i < 8 * kLine; i += kLine)
+    __builtin_prefetch(value.data() + i);
 }
 
 TableRows& rows_of(Prepared& out, const Table& table) {
@@ -43,7 +51,8 @@ TableRows& rows_of(Prepared& out, const Table& table) {
 }
 
 bool is_applied(std::string_view verdict) {
-  return verdict == "accepted" || verdict == "partial" || verdict == "released" || verdict == "same";
+  return verdict == "accepted" || verdict == "partial" || verdict == "released" ||
+         verdict == "same";
 }
 
 }  // namespace
@@ -101,7 +110,7 @@ void Preparer::keyed(Batch& batch, Batch::Part& part, Prepared& out) {
       // A new row under an old key starts anew, whatever its revision.
       rows.removals.add(decode.cells(), {entry.message});
     }
-    Decoded decoded = decode_message(decode, batch, entry.message);
+    Decoded decoded = decode_message(decode, batch, entry.message, entry.key);
     switch (decoded.kind) {
       case Kind::upsert:
         rows.upserts.add(decode.cells(), {entry.message});
@@ -110,12 +119,14 @@ void Preparer::keyed(Batch& batch, Batch::Part& part, Prepared& out) {
       case Kind::remove:
         if (table.removal != Removal::ignore) rows.removals.add(decode.cells(), {entry.message});
         break;
-      case Kind::bad: out.bad.push_back({entry.message, std::move(decoded.problem)}); break;
+      case Kind::bad:
+        out.bad.push_back({entry.message, std::move(decoded.problem)});
+        break;
     }
     if (!prices) continue;
     // The table gets the last row only, the history every change.
     for (uint32_t m = batch.previous(entry.message); m != Coalescer::kNone; m = batch.previous(m)) {
-      if (decode_message(decode, batch, m).kind == Kind::upsert) {
+      if (decode_message(decode, batch, m, entry.key).kind == Kind::upsert) {
         prices_of(table, m, out);
       }
     }
@@ -137,7 +148,8 @@ void Preparer::ledger(Batch& batch, const Batch::Part& part, Prepared& out) {
   // Last record of a key counts; the key is known only after decoding.
   std::unordered_map<std::string, uint32_t> last;
   for (const uint32_t m : part.messages) {
-    if (batch.value(m).data() == nullptr) continue;  // the end of a compacted key: the table keeps it
+    if (batch.value(m).data() == nullptr)
+      continue;  // the end of a compacted key: the table keeps it
     Decoded result = decode_message(decode, batch, m);
     if (result.kind == Kind::upsert) {
       last[row_key(table, decode.cells())] = m;
@@ -193,9 +205,11 @@ std::string preview(std::string_view bytes, size_t limit) {
   std::string out;
   for (size_t i = 0; i < bytes.size() && out.size() < limit;) {
     const auto c = static_cast<unsigned char>(bytes[i]);
-    const size_t length = c < 0x80 ? 1 : c >= 0xC2 && c < 0xE0 ? 2 : c >= 0xE0 && c < 0xF0 ? 3
-                          : c >= 0xF0 && c < 0xF5          ? 4
-                                                           : 0;
+    const size_t length = c < 0x80                ? 1
+                          : c >= 0xC2 && c < 0xE0 ? 2
+                          : c >= 0xE0 && c < 0xF0 ? 3
+                          : c >= 0xF0 && c < 0xF5 ? 4
+                                                  : 0;
     bool whole = length > 0 && i + length <= bytes.size() && c != 0;
     for (size_t k = 1; whole && k < length; ++k) {
       whole = (static_cast<unsigned char>(bytes[i + k]) & 0xC0) == 0x80;

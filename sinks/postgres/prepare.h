@@ -1,6 +1,6 @@
 #pragma once
-// From a batch of messages to the rows of each table. No database: the same batch always gives the same
-// rows, except for the time at which a run is said to be on its way into the tables.
+// From a batch of messages to the rows of each table. No database: the same batch always gives the
+// same rows, except for the time at which a run is said to be on its way into the tables.
 
 #include <map>
 #include <memory>
@@ -17,7 +17,8 @@ namespace sujip::sink {
 
 // What one flush does to one table: removals first, then upserts, each in order of the keys.
 struct TableRows {
-  explicit TableRows(const Table& t) : table(&t), removals(t.columns.size()), upserts(t.columns.size()) {}
+  explicit TableRows(const Table& t)
+      : table(&t), removals(t.columns.size()), upserts(t.columns.size()) {}
   const Table* table;
   Rows removals;
   Rows upserts;

@@ -14,7 +14,9 @@ Column before(std::string name, std::string field) {
   return column;
 }
 
-bool same(const Cell& a, const Cell& b) { return a.null == b.null && (a.null || a.text == b.text); }
+bool same(const Cell& a, const Cell& b) {
+  return a.null == b.null && (a.null || a.text == b.text);
+}
 
 // Where a column of the history stands among the cells of a change.
 int cell_of(const Table& product, const std::string& column) {
@@ -47,7 +49,8 @@ void PriceHistory::add(std::span<const Cell> change, RowOrigin origin, Rows& out
   for (size_t c = 0; c < from_.size(); ++c) {
     cells_[c] = from_[c] < 0 ? Cell() : change[static_cast<size_t>(from_[c])];
   }
-  if (same(cells_[price_before_], cells_[price_]) && same(cells_[text_before_], cells_[text_])) return;
+  if (same(cells_[price_before_], cells_[price_]) && same(cells_[text_before_], cells_[text_]))
+    return;
   if (cells_[rev_].null || cells_[snapshot_].null) return;
   out.add(cells_, origin);
 }

@@ -1,6 +1,6 @@
 #pragma once
-// Price changes, folded from change.product: a row for every change in which `price` or `price_text`
-// differs, the first price included.
+// Price changes, folded from change.product: a row for every change in which `price` or
+// `price_text` differs, the first price included.
 
 #include <span>
 #include <vector>

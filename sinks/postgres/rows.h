@@ -1,6 +1,6 @@
 #pragma once
-// Decoded rows of one table, ready to be written. They are kept as the lines that COPY takes, so that a
-// large batch is sent as it lies here; small ones are taken apart again into arrays.
+// Decoded rows of one table, ready to be written. They are kept as the lines that COPY takes, so
+// that a large batch is sent as it lies here; small ones are taken apart again into arrays.
 
 #include <cstdint>
 #include <memory>

@@ -45,17 +45,19 @@ Status check_key(pg::Connection& connection, const Table& table) {
     if (names.size() > 1) names += ',';
     append_array_element(names, table.columns[static_cast<size_t>(k)].name);
   }
-  SUJIP_TRY(auto rows,
-            connection.query(
-                "select exists (select from pg_index where indrelid = to_regclass($1) and indisunique "
-                "and indisvalid and indimmediate and indpred is null and indexprs is null and "
-                "(select array_agg(attname::text order by attname) from pg_attribute "
-                " where attrelid = indrelid and attnum = any((indkey::int2[])[0:indnkeyatts - 1])) = "
-                "(select array_agg(name order by name collate \"C\") from unnest($2::text[]) as name))",
-                qualified(table), names + "}"));
+  SUJIP_TRY(
+      auto rows,
+      connection.query(
+          "select exists (select from pg_index where indrelid = to_regclass($1) and indisunique "
+          "and indisvalid and indimmediate and indpred is null and indexprs is null and "
+          "(select array_agg(attname::text order by attname) from pg_attribute "
+          " where attrelid = indrelid and attnum = any((indkey::int2[])[0:indnkeyatts - 1])) = "
+          "(select array_agg(name order by name collate \"C\") from unnest($2::text[]) as name))",
+          qualified(table), names + "}"));
   if (rows.boolean(0, 0)) return {};
   return Error{"the table has no primary key or unique index over exactly the columns of 'key'",
-               "table " + qualified(table), "create unique index on the key's columns, or correct 'key'"};
+               "table " + qualified(table),
+               "create unique index on the key's columns, or correct 'key'"};
 }
 
 Status ensure_once(pg::Connection& connection, const Table& table, SchemaReport& report) {
@@ -119,7 +121,8 @@ Result<SchemaReport> ensure_tables(pg::Connection& connection, const std::vector
   SchemaReport report;
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   // Not a user's: in schemas of others we have no business but in the tables that are named.
-  const bool ours = std::any_of(tables.begin(), tables.end(), [](const Table& t) { return !t.foreign; });
+  const bool ours =
+      std::any_of(tables.begin(), tables.end(), [](const Table& t) { return !t.foreign; });
   if (ours) SUJIP_CHECK_OK(connection.exec("create schema if not exists sujip"));
   for (const Table& table : tables) {
     bool told = false;

@@ -1,6 +1,6 @@
 #pragma once
-// A batch on its way into the database: the messages, the rows made of them, and how far each partition
-// gets with it.
+// A batch on its way into the database: the messages, the rows made of them, and how far each
+// partition gets with it.
 
 #include <vector>
 

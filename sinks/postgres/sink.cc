@@ -59,12 +59,14 @@ Work declared_work(const Datasets& datasets, const std::string& prefix) {
   }
   work.targets[prefix + std::string(topics::kScopeRun)] = {Role::scope_run, change_log_table()};
   work.targets[prefix + std::string(topics::kRunLog)] = {Role::run_log, run_log_table()};
-  work.targets[prefix + std::string(topics::kDeadLetter)] = {Role::dead_letter, dead_letter_table()};
+  work.targets[prefix + std::string(topics::kDeadLetter)] = {Role::dead_letter,
+                                                             dead_letter_table()};
   return work;
 }
 
 Work mapped_work(const Mapping& mapping, const std::string& prefix) {
-  return {topics::group_of(prefix, "sink") + "-" + mapping.sink, mapping.targets, mapping.tables(), false};
+  return {topics::group_of(prefix, "sink") + "-" + mapping.sink, mapping.targets, mapping.tables(),
+          false};
 }
 
 Sink::Sink(const Settings& settings, Work work, SinkOptions options)

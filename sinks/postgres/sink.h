@@ -27,10 +27,10 @@ struct SinkOptions {
 
 // What a sink is to do.
 struct Work {
-  std::string sink;  // names its progress
+  std::string sink;                       // names its progress
   std::map<std::string, Target> targets;  // by topic, with prefix
-  std::vector<Table> tables;  // made and widened at the start
-  bool runs = false;  // notes when runs have arrived
+  std::vector<Table> tables;              // made and widened at the start
+  bool runs = false;                      // notes when runs have arrived
 };
 // All topics and tables of the declarations.
 Work declared_work(const Datasets& datasets, const std::string& prefix);
@@ -64,7 +64,7 @@ class Sink {
   Loads loads_;
   std::optional<pg::Connection> connection_;
   std::unique_ptr<kafka::Admin> admin_;
-  std::unique_ptr<kafka::Consumer> marks_;  // asks for the first offset of new partitions
+  std::unique_ptr<kafka::Consumer> marks_;     // asks for the first offset of new partitions
   std::map<std::string, int32_t> partitions_;  // of every topic of the cluster
   std::vector<std::unique_ptr<Worker>> workers_;
   int rounds_ = 0;

@@ -1,5 +1,6 @@
 #pragma once
-// A table the sink fills: its columns, where each value stands in a message, and the SQL that makes it.
+// A table the sink fills: its columns, where each value stands in a message, and the SQL that makes
+// it.
 
 #include <cstdint>
 #include <string>

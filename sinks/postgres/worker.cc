@@ -137,7 +137,8 @@ void Worker::add(const Command& command) {
   partitions_[claim.tp] = {claim.tp,          command.target,    claim.epoch,
                            claim.next_offset, claim.next_offset, claim.next_offset};
   last_partition_ = nullptr;
-  log::debug("{} from {} under epoch {}", kafka::to_string(claim.tp), claim.next_offset, claim.epoch);
+  log::debug("{} from {} under epoch {}", kafka::to_string(claim.tp), claim.next_offset,
+             claim.epoch);
 }
 
 void Worker::release(const kafka::TopicPartition& tp) {
@@ -181,12 +182,14 @@ Worker::Partition* Worker::partition_of_message(const rd_kafka_message_t& messag
 void Worker::accept(kafka::MessagePtr message) {
   if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR &&
       message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-    const std::string place =
-        message->rkt == nullptr ? "" : std::string(rd_kafka_topic_name(message->rkt)) + "[" +
-                                           std::to_string(message->partition) + "]";
+    const std::string place = message->rkt == nullptr
+                                  ? ""
+                                  : std::string(rd_kafka_topic_name(message->rkt)) + "[" +
+                                        std::to_string(message->partition) + "]";
     if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
         message->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
-      const Partition* partition = message->rkt == nullptr ? nullptr : partition_of_message(*message);
+      const Partition* partition =
+          message->rkt == nullptr ? nullptr : partition_of_message(*message);
       return give_up({"offset " + std::to_string(partition == nullptr ? -1 : partition->position) +
                           " of sujip.sink_progress is not in the topic",
                       place,

@@ -1,8 +1,8 @@
 #pragma once
-// One lane into the database: a thread that reads a set of partitions, coalesces and decodes, and a writer
-// with its own session. Keys of different partitions differ, so lanes never wait for each other's rows.
-// Batches are as large as the load asks for: whatever is there when the writer is free, and up to a
-// full batch while it is busy.
+// One lane into the database: a thread that reads a set of partitions, coalesces and decodes, and a
+// writer with its own session. Keys of different partitions differ, so lanes never wait for each
+// other's rows. Batches are as large as the load asks for: whatever is there when the writer is
+// free, and up to a full batch while it is busy.
 
 #include <atomic>
 #include <condition_variable>
@@ -92,7 +92,7 @@ class Worker {
   std::map<kafka::TopicPartition, Partition> partitions_;
   Partition* last_partition_ = nullptr;
   const rd_kafka_topic_t* last_topic_ = nullptr;
-  std::unique_ptr<Shipment> open_ = std::make_unique<Shipment>();  // being collected
+  std::unique_ptr<Shipment> open_ = std::make_unique<Shipment>();   // being collected
   std::unique_ptr<Shipment> spare_ = std::make_unique<Shipment>();  // used again for its memory
   std::vector<kafka::MessagePtr> polled_;
 

@@ -12,7 +12,9 @@ std::string statement_name(const char* kind, const Table& table) {
   return std::string(kind) + ":" + qualified(table) + ":" + std::to_string(table.columns.size());
 }
 
-const char* name_of(Meet meet) { return meet == Meet::merge ? "merge" : "insert"; }
+const char* name_of(Meet meet) {
+  return meet == Meet::merge ? "merge" : "insert";
+}
 
 Status run_arrays(pg::Connection& connection, const std::string& name,
                   const std::vector<std::string>& arrays) {
@@ -94,7 +96,8 @@ Status write_removals(pg::Connection& connection, const Table& table, const Rows
       rows.append_array(arrays.emplace_back(), static_cast<size_t>(table.key[i]), group);
     }
     for (size_t c = 0; c < table.columns.size(); ++c) {
-      if (table.columns[c].origin == Origin::removal) rows.append_array(arrays.emplace_back(), c, group);
+      if (table.columns[c].origin == Origin::removal)
+        rows.append_array(arrays.emplace_back(), c, group);
     }
     if (table.revision >= 0) {
       rows.append_array(arrays.emplace_back(), static_cast<size_t>(table.revision), group);

@@ -14,8 +14,8 @@ namespace sujip::sink {
 // Up to this many rows one statement with arrays is cheaper than COPY and a merge.
 inline constexpr size_t kArrayLimit = 2000;
 
-// `which`: ascending indexes into rows. At most one call per table and transaction: the temporary table
-// is emptied by the commit.
+// `which`: ascending indexes into rows. At most one call per table and transaction: the temporary
+// table is emptied by the commit.
 Status write_upserts(pg::Connection& connection, const Table& table, const Rows& rows,
                      std::span<const uint32_t> which, Meet meet);
 // Any number of calls: for telling good rows from bad ones.

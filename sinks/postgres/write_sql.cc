@@ -53,7 +53,8 @@ std::string says_something_else(const Table& table, const std::string& fresh) {
     // json has no equality of its own.
     const char* cast = table.columns[i].type == "json" ? "::text" : "";
     if (!out.empty()) out += " or ";
-    out += "t." + name_of(table, i) + cast + " is distinct from " + fresh + "." + name_of(table, i) + cast;
+    out += "t." + name_of(table, i) + cast + " is distinct from " + fresh + "." +
+           name_of(table, i) + cast;
   }
   return out;
 }
@@ -67,8 +68,10 @@ std::string replaced_when(const Table& table, const std::string& fresh) {
       return table.foreign ? "(t." + rev + " is null or t." + rev + " < " + fresh + "." + rev + ")"
                            : "t." + rev + " < " + fresh + "." + rev;
     }
-    case Conflict::changed: return says_something_else(table, fresh);
-    default: return "";
+    case Conflict::changed:
+      return says_something_else(table, fresh);
+    default:
+      return "";
   }
 }
 
@@ -95,7 +98,8 @@ std::string merge_from(const Table& table, const std::string& from) {
   const std::string set = assignments(table, "b");
   if (table.conflict != Conflict::keep && !set.empty()) {
     const std::string when = replaced_when(table, "b");
-    sql += " when matched" + (when.empty() ? "" : " and (" + when + ")") + " then update set " + set;
+    sql +=
+        " when matched" + (when.empty() ? "" : " and (" + when + ")") + " then update set " + set;
   }
   return sql + " when not matched then insert (" + column_list(table) + ") values (" +
          column_list(table, "b.") + ")";
@@ -108,7 +112,8 @@ std::string insert_from(const Table& table, const std::string& from) {
   const std::string set = assignments(table, "excluded");
   if (table.conflict == Conflict::keep || set.empty()) return sql + "nothing";
   sql += "update set " + set;
-  if (const std::string when = replaced_when(table, "excluded"); !when.empty()) sql += " where " + when;
+  if (const std::string when = replaced_when(table, "excluded"); !when.empty())
+    sql += " where " + when;
   return sql;
 }
 
@@ -125,8 +130,8 @@ Meet best_meet(const Table& table, int server_version) {
 
 std::string batch_table(const Table& table) {
   // Two layouts may share a table (run_log); their columns tell them apart.
-  return quote_name("batch_" + (table.schema == "sujip" ? "" : table.schema + "_") + table.name + "_" +
-                    std::to_string(table.columns.size()));
+  return quote_name("batch_" + (table.schema == "sujip" ? "" : table.schema + "_") + table.name +
+                    "_" + std::to_string(table.columns.size()));
 }
 
 std::string create_batch_table_sql(const Table& table) {

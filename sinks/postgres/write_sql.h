@@ -16,8 +16,8 @@ enum class Meet : uint8_t {
   // INSERT … ON CONFLICT: never fails because of a row that is there; writes more.
   insert,
 };
-// MERGE finds no rows by keys that hold nulls, fails when a batch holds a key twice (as those of tables
-// that keep what is there may), and a server before 15 doesn't know it.
+// MERGE finds no rows by keys that hold nulls, fails when a batch holds a key twice (as those of
+// tables that keep what is there may), and a server before 15 doesn't know it.
 Meet best_meet(const Table& table, int server_version);
 
 // Name of the session's temporary table for large batches: batch_product_16

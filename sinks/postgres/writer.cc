@@ -15,8 +15,8 @@ using Clock = std::chrono::steady_clock;
 pg::ConnectOptions session_options(int number) {
   pg::ConnectOptions options;
   options.application_name = "sujip sink writer " + std::to_string(number);
-  // Every statement of the hot path is "for each of these keys, look into the key's index". Plans made
-  // while a table was still small must not become sequential scans of a large one.
+  // Every statement of the hot path is "for each of these keys, look into the key's index". Plans
+  // made while a table was still small must not become sequential scans of a large one.
   options.session = {{"plan_cache_mode", "force_generic_plan"},
                      {"enable_seqscan", "off"},
                      {"enable_hashjoin", "off"},
@@ -35,7 +35,9 @@ pg::ConnectOptions session_options(int number) {
 Writer::Writer(int number, std::string pg, const Progress& progress, DeadLetters& dead)
     : number_(number), pg_(std::move(pg)), progress_(&progress), flush_(progress, dead) {}
 
-Writer::~Writer() { stop(); }
+Writer::~Writer() {
+  stop();
+}
 
 void Writer::start() {
   thread_ = std::thread([this] { run(); });
@@ -114,12 +116,13 @@ void Writer::land(Landed& landed) {
         told_.clear();
         return;
       case Flushed::fenced:
-        // Whatever the rows say, what was collected behind this batch does not fit any more, unless it
-        // turns out to be committed.
+        // Whatever the rows say, what was collected behind this batch does not fit any more, unless
+        // it turns out to be committed.
         if (find_out(landed) != Truth::committed) landed.rewind = true;
         return;
       case Flushed::poison:
-      case Flushed::failed: break;
+      case Flushed::failed:
+        break;
     }
     count_failure(result, shipment.prepared);
     repair(result, shipment.prepared);
@@ -157,11 +160,15 @@ Writer::Truth Writer::find_out(Landed& landed) {
       continue;
     }
     switch (fate_of(move, *row)) {
-      case Fate::committed: ++committed; break;
-      case Fate::not_committed: ++open; break;
+      case Fate::committed:
+        ++committed;
+        break;
+      case Fate::not_committed:
+        ++open;
+        break;
       case Fate::fenced:
-        landed.lost.emplace_back(
-            move.tp, "another sink owns it now" + (*row && (*row)->owner ? ": " + *(*row)->owner : ""));
+        landed.lost.emplace_back(move.tp, "another sink owns it now" +
+                                              (*row && (*row)->owner ? ": " + *(*row)->owner : ""));
     }
     ++i;
   }

@@ -1,6 +1,7 @@
 #pragma once
-// The thread that holds the session with PostgreSQL and writes one shipment at a time, until it is known
-// what became of it. While it waits for the database, its reader collects and decodes the next one.
+// The thread that holds the session with PostgreSQL and writes one shipment at a time, until it is
+// known what became of it. While it waits for the database, its reader collects and decodes the
+// next one.
 
 #include <atomic>
 #include <condition_variable>
@@ -56,7 +57,7 @@ class Writer {
   // After an unclear end: asks the database where each partition stands.
   Truth find_out(Landed& landed);
   void repair(FlushResult& result, const Prepared& prepared);
-  bool connect();  // tries until it works or there is no time left
+  bool connect();                               // tries until it works or there is no time left
   bool pause(const Error& error, int attempt);  // false: no time left
   void count_failure(const FlushResult& result, const Prepared& prepared);
 

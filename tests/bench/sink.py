@@ -178,7 +178,7 @@ class Bench:
         run = {"name": name, "exact": self.is_exact(), "wall_s": round(wall, 2),
                "rows_s": round(self.expected["messages"] / wall), "cpu_per_million": round(cpu / millions, 2),
                "pg_cpu_per_million": round(pg / millions, 2), "broker_cpu_s": round(broker, 1),
-               "rss_mb": rss, "wal_mb": round(wal / 1e6)}
+               "rss_mb": rss, "wal_mb": round(float(wal) / 1e6)}
         say(json.dumps(run))
         return run
 

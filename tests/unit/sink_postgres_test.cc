@@ -6,6 +6,7 @@
 #include <cstring>
 #include <map>
 #include <random>
+#include <set>
 
 #include "core/postgres/connection.h"
 #include "core/postgres/copy_text.h"
@@ -148,6 +149,26 @@ TEST(Coalescer, LastOfEachKeyInOrder) {
     EXPECT_EQ(entry.message, at->second);
     ++at;
   }
+}
+
+TEST(Coalescer, SortsWhateverBytesKeysHold) {
+  std::mt19937 random(17);
+  std::set<std::string> keys = {"", std::string(40000, 'k'), std::string(40000, 'k') + "x"};
+  for (int i = 0; i < 2000; ++i) {
+    std::string key(random() % 3 * 8, 'k');
+    for (unsigned n = random() % 10; n > 0; --n) key += std::string_view("\0\0\x01k\xff", 5)[random() % 5];
+    keys.insert(key);
+  }
+  std::vector<std::string> shuffled(keys.begin(), keys.end());
+  std::shuffle(shuffled.begin(), shuffled.end(), random);
+  Coalescer coalescer;
+  for (uint32_t i = 0; i < shuffled.size(); ++i) coalescer.add(shuffled[i], i);
+  std::vector<std::string> found;
+  for (const auto& entry : coalescer.sorted()) {
+    EXPECT_EQ(shuffled[entry.message], entry.key);
+    found.emplace_back(entry.key);
+  }
+  EXPECT_TRUE(std::equal(found.begin(), found.end(), keys.begin(), keys.end()));
 }
 
 TEST(Coalescer, IsReusable) {
