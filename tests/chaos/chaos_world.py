@@ -170,6 +170,13 @@ class ChaosWorld:
         finally:
             connection.close()
 
+    def transactions(self):
+        """What the broker says about them: an open one that stays explains much."""
+        done = subprocess.run([servers_module.KAFKA, "tool", "org.apache.kafka.tools.TransactionsCommand",
+                               "--bootstrap-server", self.direct, "list"], env=self.servers.environment,
+                              capture_output=True, text=True, timeout=60)
+        return done.stdout + done.stderr[-500:]
+
     def close(self):
         for one in self.all:
             one.wanted = False
