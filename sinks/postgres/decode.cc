@@ -29,7 +29,7 @@ struct Decoder::Impl {
   const Table& table;
   std::vector<Cell> cells;
   std::vector<Cell> said;  // key columns as the value has them
-  Members row, before, source, envelope, key;
+  JsonMembers row, before, source, envelope, key;
   std::vector<size_t> partition_cells, offset_cells, timestamp_cells, mark_cells;
   std::vector<size_t> required, key_cells;
   std::string texts;  // made here: times, offsets; cells point into it, so it never moves
@@ -131,7 +131,7 @@ struct Decoder::Impl {
   }
 
   // The member's name may be spelled with escapes; that is rare enough to compare it slowly.
-  simdjson::error_code take_member(Members& members, od::field& field, const char* end) {
+  simdjson::error_code take_member(JsonMembers& members, od::field& field, const char* end) {
     const char* raw = field.key().raw();
     const Wanted* wanted = members.find(raw, end);
     if (wanted == nullptr) {
@@ -149,7 +149,7 @@ struct Decoder::Impl {
     return take(*wanted, field.value());
   }
 
-  simdjson::error_code walk(od::object object, Members& members, const char* end) {
+  simdjson::error_code walk(od::object object, JsonMembers& members, const char* end) {
     members.rewind();
     for (auto member : object) {
       od::field field;
@@ -160,7 +160,7 @@ struct Decoder::Impl {
   }
 
   // `there`: the value is not null.
-  simdjson::error_code walk_inner(od::value value, Members& members, const char* end, bool& there) {
+  simdjson::error_code walk_inner(od::value value, JsonMembers& members, const char* end, bool& there) {
     od::json_type type;
     if (auto e = value.type().get(type)) return e;
     there = type != od::json_type::null;

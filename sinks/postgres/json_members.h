@@ -71,7 +71,7 @@ struct Wanted {
 };
 
 // Finds members by name. They usually come in the order of the columns.
-class Members {
+class JsonMembers {
  public:
   void add(const Wanted& wanted) { wanted_.push_back(wanted); }
   bool empty() const { return wanted_.empty(); }
