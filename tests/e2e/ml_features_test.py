@@ -29,8 +29,10 @@ SKUS = [f"B{n:03}" for n in range(12)]
 def python_with_pyarrow():
     """SUJIP_ML_PYTHON, the example's own environment, or this very program."""
     for program in (os.environ.get("SUJIP_ML_PYTHON"), str(EXAMPLE / ".venv/bin/python"), sys.executable):
-        if program and subprocess.run([program, "-c", "import pyarrow.parquet, confluent_kafka"],
-                                      capture_output=True).returncode == 0:
+        if not program or not os.access(program, os.X_OK):
+            continue
+        if subprocess.run([program, "-c", "import pyarrow.parquet, confluent_kafka"],
+                          capture_output=True).returncode == 0:
             return program
     pytest.skip("no pyarrow: see examples/ml_features/README.md (SUJIP_ML_PYTHON)")
 
