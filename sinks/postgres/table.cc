@@ -9,15 +9,6 @@ namespace {
 
 using pg::quote_name;
 
-std::string key_list(const Table& table) {
-  std::string out;
-  for (const int k : table.key) {
-    if (!out.empty()) out += ", ";
-    out += quote_name(table.columns[static_cast<size_t>(k)].name);
-  }
-  return out;
-}
-
 std::string column_definition(const Column& column) {
   return quote_name(column.name) + " " + column.type;
 }
@@ -28,6 +19,15 @@ std::string comment_text(const std::string& ko, const std::string& en) {
 }
 
 }  // namespace
+
+std::string key_list(const Table& table) {
+  std::string out;
+  for (const int k : table.key) {
+    if (!out.empty()) out += ", ";
+    out += quote_name(table.columns[static_cast<size_t>(k)].name);
+  }
+  return out;
+}
 
 int Table::column_index(std::string_view column) const {
   for (size_t i = 0; i < columns.size(); ++i) {

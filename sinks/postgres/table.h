@@ -73,6 +73,8 @@ struct Table {
 // "sujip"."product"
 std::string qualified(const Table& table);
 
+// The columns of the key, quoted: "a", "b".
+std::string key_list(const Table& table);
 std::string create_sql(const Table& table);
 std::string add_column_sql(const Table& table, const Column& column);
 std::vector<std::string> comment_sql(const Table& table);

@@ -23,15 +23,6 @@ std::string column_list(const Table& table, const std::string& prefix = "") {
   return out;
 }
 
-std::string key_list(const Table& table) {
-  std::string out;
-  for (const int k : table.key) {
-    if (!out.empty()) out += ", ";
-    out += name_of(table, static_cast<size_t>(k));
-  }
-  return out;
-}
-
 // Columns that are cheap to compare and likely to differ come first.
 int cost_of_comparing(const std::string& type) {
   if (type == "jsonb" || type == "json") return 3;
