@@ -66,7 +66,7 @@ Status copy(const std::string& bootstrap, const std::string& from, const std::st
       continue;
     std::vector<kafka::Position> offsets;
     for (const auto& [partition, offset] : next) offsets.push_back({{from, partition}, offset});
-    if (const auto error = producer->send_offsets(kafka::to_list(offsets).get(), consumer->handle(), 30000); error)
+    if (const auto error = producer->send_offsets(kafka::to_list(offsets).get(), consumer->membership().get(), 30000); error)
       return Error{error.text, "offsets", ""};
     if (const auto error = producer->commit_transaction(-1); error) return Error{error.text, "commit", ""};
     open = false;

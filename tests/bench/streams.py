@@ -175,7 +175,7 @@ def run_sujip(broker, args, expected):
 def run_copy(broker, args):
     """The floor: the same records from topic to topic in transactions, nothing else done."""
     say("copy floor")
-    program = pathlib.Path(args.program).parent / "tests/copy_topic"
+    program = pathlib.Path(args.program).parent / "tests/bench/copy_topic"
     if not program.exists():
         return None
     broker.tool("org.apache.kafka.tools.TopicCommand", "--bootstrap-server", broker.address, "--delete",
