@@ -5,6 +5,15 @@
 #include "core/log.h"
 
 namespace sujip::kafka {
+namespace {
+
+Error refused(rd_kafka_topic_t* topic, int32_t partition, rd_kafka_resp_err_t code) {
+  return Error{std::string("producing: ") + rd_kafka_err2str(code),
+               std::string(rd_kafka_topic_name(topic)) + "/" + std::to_string(partition),
+               code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ? "run `sujip topics apply`" : ""};
+}
+
+}  // namespace
 
 Result<std::unique_ptr<Producer>> Producer::create(const ProducerConfig& config) {
   Config base = {
@@ -93,10 +102,38 @@ Status Producer::produce(rd_kafka_topic_t* topic, int32_t partition, std::string
       rd_kafka_poll(client_.get(), 50);
       continue;
     }
-    return Error{std::string("producing: ") + rd_kafka_err2str(code),
-                 std::string(rd_kafka_topic_name(topic)) + "/" + std::to_string(partition),
-                 code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ? "run `sujip topics apply`" : ""};
+    return refused(topic, partition, code);
   }
+}
+
+Status Producer::produce(rd_kafka_topic_t* topic, int32_t partition, RecordBatch& batch) {
+  messages_.clear();
+  // librdkafka reads through the pointers only.
+  char* at = const_cast<char*>(batch.bytes().data());
+  for (const RecordBatch::Record& r : batch.records()) {
+    rd_kafka_message_t m{};
+    m.key = at;
+    m.key_len = r.key_size;
+    at += r.key_size;
+    m.payload = r.tombstone ? nullptr : at;
+    m.len = r.value_size;
+    at += r.value_size;
+    messages_.push_back(m);
+  }
+  const size_t size = messages_.size();
+  for (size_t done = 0; done < size;) {
+    rd_kafka_produce_batch(topic, partition, RD_KAFKA_MSG_F_COPY, messages_.data() + done,
+                           static_cast<int>(size - done));
+    // From the first that was not taken on, none was.
+    const size_t from = done;
+    while (done < size && messages_[done].err == RD_KAFKA_RESP_ERR_NO_ERROR) ++done;
+    produced_ += done - from;
+    if (done == size) break;
+    if (messages_[done].err != RD_KAFKA_RESP_ERR__QUEUE_FULL) return refused(topic, partition, messages_[done].err);
+    rd_kafka_poll(client_.get(), 50);
+  }
+  batch.clear();
+  return {};
 }
 
 Status Producer::flush(int timeout_ms) {

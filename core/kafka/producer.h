@@ -8,6 +8,7 @@
 
 #include "core/kafka/client.h"
 #include "core/kafka/message.h"
+#include "core/kafka/record_batch.h"
 
 namespace sujip::kafka {
 
@@ -36,6 +37,9 @@ class Producer {
                  std::optional<std::string_view> value, std::span<const Header> headers = {},
                  int64_t timestamp_ms = 0);
 
+  // Queues all records of the batch, in order, and empties it. As produce(), without headers.
+  Status produce(rd_kafka_topic_t* topic, int32_t partition, RecordBatch& batch);
+
   // Waits until everything queued is acknowledged. The first delivery error since the last flush.
   Status flush(int timeout_ms);
   // Serves delivery reports without waiting.
@@ -61,6 +65,7 @@ class Producer {
 
   ClientPtr client_;
   std::unordered_map<std::string, TopicPtr> topics_;
+  std::vector<rd_kafka_message_t> messages_;  // of the batch at hand; kept for its memory
   std::string bootstrap_;
   std::string delivery_error_;
   uint64_t produced_ = 0;

@@ -21,7 +21,8 @@ void EntityTask::plain(const Record& record, Outputs& outputs) {
   row_bytes_.clear();
   builder.encode(row_bytes_);
   enter_plain_scope(after);
-  Block& block = store_.block(kRowSpace, plain_.prefix);
+  if (plain_.block == nullptr) plain_.block = &store_.block(kRowSpace, plain_.prefix);
+  Block& block = *plain_.block;
   const KeyHash key = key_hash(dataset, after);
   const auto old = block.find(key);
   if (old && canonical_part(*old) == canonical_part(row_bytes_)) {
@@ -49,6 +50,7 @@ void EntityTask::enter_plain_scope(const std::vector<FieldValue>& row) {
   if (plain_.counts != nullptr && at(0).text == plain_.scope.source && at(1).text == plain_.scope.account &&
       (!sliced || (at(2).number == plain_.slice_number && at(2).text == plain_.slice_text)))
     return;
+  plain_.block = nullptr;
   plain_.scope = row_scope(dataset, row);
   plain_.subject = plain_.scope.subject();
   plain_.prefix = scope_hash(plain_.subject);

@@ -349,6 +349,7 @@ void EntityTask::before_commit(Outputs& outputs) {
     }
   }
   last_ = nullptr;
+  plain_.block = nullptr;  // the store may let it go
   limit_memory();
 }
 

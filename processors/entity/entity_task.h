@@ -86,6 +86,7 @@ class EntityTask : public Task {
     const Normalizer* identity = nullptr;
     RowBuilder* builder = nullptr;
     DeltaCollector* deltas = nullptr;
+    Block* block = nullptr;  // of the scope's rows; not kept over a commit
     Scope scope;
     std::string subject;
     uint64_t prefix = 0;

@@ -22,20 +22,27 @@ class Lane::LaneOutputs : public Outputs {
   void dead_letter(const Record& record, std::string_view dataset, std::string_view scope,
                    std::string_view run, std::string_view reason) override;
 
+  // Hands what was collected to the producer: before offsets are sent.
+  Status flush();
   void set_input(const kafka::TopicPartition* input) { input_ = input; }
   int64_t emitted() const { return emitted_; }
   // The first produce() that failed; success otherwise.
   const Status& status() const { return status_; }
 
  private:
-  rd_kafka_topic_t* handle(std::string_view topic);
+  // A topic with what was collected for each of its partitions.
+  struct Stream {
+    rd_kafka_topic_t* topic;
+    std::vector<kafka::RecordBatch> partitions;
+  };
+  Stream& stream(std::string_view topic);
 
   kafka::Producer& producer_;
   std::string prefix_;
   int32_t partitions_;
-  using Handles = std::map<std::string, rd_kafka_topic_t*, std::less<>>;
-  Handles handles_;
-  Handles::iterator last_ = handles_.end();
+  using Streams = std::map<std::string, Stream, std::less<>>;
+  Streams streams_;
+  Streams::iterator last_ = streams_.end();
   const kafka::TopicPartition* input_ = nullptr;
   int64_t emitted_ = 0;
   Status status_;

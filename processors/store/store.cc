@@ -97,7 +97,7 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& dir, const std::st
   // Index and filter of every file stay in memory (about 1 % of the data): through the cache, a lookup
   // costs ten times as much when they do not fit.
   table.cache_index_and_filter_blocks = false;
-  table.checksum = rocksdb::kCRC32c;  // in hardware, unlike the default of a portable build
+  table.checksum = rocksdb::kXXH3;  // fast also in a portable build, which has CRC32c in software
   // Only whole prefixes are asked for, and of many there is nothing: the filter says so without a read.
   table.whole_key_filtering = false;
   impl.options.prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(kPrefixSize));
@@ -171,7 +171,14 @@ struct Store::Checkpoint::Impl {
   explicit Impl(Store::Impl& s)
       : store(s),
         file(s.dir + "/incoming/" + std::to_string(s.next_file.fetch_add(1)) + ".sst"),
-        writer(rocksdb::EnvOptions(), s.options) {}
+        writer(rocksdb::EnvOptions(), uncompressed(s.options)) {}
+
+  // By itself the writer takes the compression of the last level, for a file that goes into the first.
+  static rocksdb::Options uncompressed(rocksdb::Options options) {
+    options.compression_per_level.clear();
+    options.compression = rocksdb::kNoCompression;
+    return options;
+  }
 
   void open() {
     if (any) return;

@@ -9,8 +9,8 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
-from bench import Broker, finish
-from streams import arguments, best, load, run_sujip, workload
+from bench import Broker, best, finish
+from streams import arguments, load, run_sujip, workload
 
 
 def main():

@@ -20,8 +20,8 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "support"))
-from bench import (Broker, Progress, Sujip, cpu_seconds, finish, peak_rss_mb, peers_folder, random_name,
-                   read_topic, say)
+from bench import (Broker, Progress, Sujip, best, cpu_seconds, finish, peak_rss_mb, peers_folder,
+                   random_name, ratio, read_topic, say)
 
 METRICS = ("impressions", "clicks", "cost", "conversions", "conversion_value")
 LEVELS = {"all": (), "medium": ("medium",), "campaign": ("medium", "account", "campaign")}
@@ -119,7 +119,7 @@ def run_sujip(broker, args, expected):
     sujip = Sujip(broker, args.program, [HERE / "streams/ad_report.yaml"])
     sujip.call("topics", "apply")
     progress = Progress(broker, {"bench.sujip-entity": RAW})
-    outputs = [Progress(broker, {"unused": topic}) for topic in (CHANGES, ROLLUP)]
+    outputs = [Progress(broker, {"unused": topic}, ends_only=True) for topic in (CHANGES, ROLLUP)]
     broker_before = cpu_seconds(broker.pid)
     began = told = time.monotonic()
     command = ["process", "--lanes", str(args.lanes), "--commit-interval", str(args.commit_interval)]
@@ -130,14 +130,14 @@ def run_sujip(broker, args, expected):
     pids = [one.pid for one in processes]
     profiler = None
     if args.perf:
-        profiler = subprocess.Popen(["perf", "record", "-q", "-g", "-F", "499", "-o", args.perf, "-p", str(process.pid)])
+        profiler = subprocess.Popen(["perf", "record", "-q", "-g", "-e", "cpu-clock", "-F", "499", "-o", args.perf, "-p", str(process.pid)])
     # The clock stops at the last growth of an output, which is when the last transaction became
     # visible to readers of committed records.
     first = last = None
     seen = [0, 0]
     figures = {}
     while last is None or time.monotonic() - last < 3 or committed < end:
-        time.sleep(0.03)
+        time.sleep(0.05)
         committed, end = progress.read("bench.sujip-entity")
         now = time.monotonic()
         ends = [output.read("unused")[1] for output in outputs]
@@ -220,15 +220,6 @@ def run_peer(broker, args, data, name):
     figures["cpu_per_million"] = round(figures["app_cpu_s"] / args.events * 1e6, 2)
     say(f"  {figures}")
     return figures
-
-
-def best(runs, key, largest=False):
-    values = [r[key] for r in runs if r]
-    return (max if largest else min)(values) if values else None
-
-
-def ratio(a, b):
-    return round(a / b, 2) if a is not None and b else None
 
 
 def arguments(doc):

@@ -259,7 +259,7 @@ TEST(History, UndisturbedRunsOfADay) { check_all({"sale", false, false}, 1, 100)
 
 TEST(History, AnyCommitsAndCrashesWithoutLocalState) { check_all({"sale"}, 1000, 300); }
 
-TEST(History, AnyCommitsAndCrashesWithLocalState) { check_all({"sale", false, true, true}, 2000, 120); }
+TEST(HistoryOnDisk, AnyCommitsAndCrashes) { check_all({"sale", false, true, true}, 2000, 120); }
 
 TEST(History, RunsLargerThanMemoryAreReadAgain) { check_all({"sale", false, true, false, 300}, 3000, 100); }
 
@@ -269,7 +269,7 @@ TEST(History, SpreadOverAllPartitions) { check_all({"listing", true, false}, 500
 
 TEST(History, SpreadAnyCommitsAndCrashes) { check_all({"listing", true}, 6000, 250); }
 
-TEST(History, SpreadWithLocalState) { check_all({"listing", true, true, true}, 7000, 80); }
+TEST(HistoryOnDisk, SpreadAnyCommitsAndCrashes) { check_all({"listing", true, true, true}, 7000, 80); }
 
 TEST(History, SpreadLargerThanMemory) { check_all({"listing", true, true, false, 300}, 8000, 80); }
 
