@@ -18,11 +18,13 @@ void TaskStore::count(size_t more, size_t less) {
 }
 
 Block& TaskStore::block(uint8_t space, uint64_t prefix) {
-  const auto [at, is_new] = blocks_.try_emplace(BlockKey{space, prefix});
-  Held& block = at->second;
+  std::unique_ptr<Held>& held = blocks_[BlockKey{space, prefix}];
+  const bool is_new = held == nullptr;
+  if (is_new) held = std::make_unique<Held>();
+  Held& block = *held;
   block.used = ++uses_;
   if (!is_new) return block;
-  block.name = at->first;
+  block.name = {space, prefix};
   if (store_ != nullptr)
     store_->scan(task_, space, prefix,
                  [&](const KeyHash& k, std::string_view value) { block.load(k, value); });
@@ -60,7 +62,7 @@ void TaskStore::release_memory() {
   const auto wanted = static_cast<size_t>(static_cast<double>(excess) * part) + 1;
   std::vector<Held*> clean;
   for (auto& [name, block] : blocks_)
-    if (!block.dirty()) clean.push_back(&block);
+    if (!block->dirty()) clean.push_back(block.get());
   std::sort(clean.begin(), clean.end(), [](const Held* a, const Held* b) { return a->used < b->used; });
   size_t released = 0;
   for (const Held* block : clean) {

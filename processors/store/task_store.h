@@ -8,11 +8,11 @@
 // read back from Kafka.
 
 #include <atomic>
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "processors/store/block.h"
@@ -77,7 +77,8 @@ class TaskStore {
   std::shared_ptr<MemoryBudget> budget_;
   size_t bytes_ = 0;
   uint64_t uses_ = 0;
-  std::unordered_map<BlockKey, Held, BlockKeyHash> blocks_;
+  // By pointer, so that a block stays where it is. Looked up for every scope: one miss, not a chain.
+  boost::unordered_flat_map<BlockKey, std::unique_ptr<Held>, BlockKeyHash> blocks_;
   std::vector<Held*> dirty_;
 };
 

@@ -130,6 +130,7 @@ def run_sujip(broker, args, expected):
     pids = [one.pid for one in processes]
     profiler = None
     if args.perf:
+        time.sleep(0.5)  # its threads are there by then
         profiler = subprocess.Popen(["perf", "record", "-q", "-g", "-e", "cpu-clock", "-F", "499", "-o", args.perf, "-p", str(process.pid)])
     # The clock stops at the last growth of an output, which is when the last transaction became
     # visible to readers of committed records.
