@@ -18,7 +18,7 @@ from streams import arguments, load, run_sujip, workload
 
 def main():
     parser = arguments(__doc__)
-    parser.set_defaults(events=15_000_000)
+    parser.set_defaults(events=15_000_000, lanes=2)
     args = parser.parse_args()
     data = workload(args.events, args.work)
     expected = json.load(open(data / "expected.json", encoding="utf-8"))
@@ -34,8 +34,8 @@ def main():
         say("restoring")
         began = time.monotonic()
         process = sujip.start("process", "--lanes", str(args.lanes))
-        told = re.compile(r"entity lane .* (\d+) records read back in (\d+) ms")
-        while not (found := told.search(sujip.log.read_text())):
+        told = re.compile(r"entity lane .* (\d+) of them for (\d+) offsets of state")
+        while len(found := told.findall(sujip.log.read_text())) < args.lanes:
             if process.poll() is not None or time.monotonic() - began > 600:
                 raise SystemExit(sujip.log.read_text()[-2000:])
             time.sleep(0.02)
@@ -44,7 +44,7 @@ def main():
         sujip.stop(process)
     finally:
         broker.close()
-    records, took = int(found[1]), int(found[2])
+    records, took = sum(int(n) for _, n in found), max(int(ms) for ms, _ in found)
     finish({"bench": "restore", "exact": filled["exact"], "rows": expected["changes"]["created"],
             "records": records, "records_per_s": round(records / took * 1000),
             "rows_per_s": round(expected["changes"]["created"] / took * 1000),

@@ -5,7 +5,7 @@ The input is that of the peers' `workload` (3 deliveries of each row: new, resta
 its expected.json is the oracle. Each program gets the same raw topic; our side writes its own topics
 and formats, and is compared with the oracle here, the peers by their own harness.
 
-    tests/bench/run streams [--events 3000000] [--rounds 1] [--lanes 1] [--only-sujip] [--full]
+    tests/bench/run streams [--events 3000000] [--rounds 1] [--lanes 2] [--only-sujip] [--full]
 
 Needs kcat and the peers' folder (SUJIP_PEERS) for the generator; java and mvn for the peers themselves.
 """
@@ -227,7 +227,7 @@ def arguments(doc):
     p = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--events", type=int, default=3_000_000)
     p.add_argument("--rounds", type=int, default=1)
-    p.add_argument("--lanes", type=int, default=1)
+    p.add_argument("--lanes", type=int, default=2)
     p.add_argument("--cache-mb", type=int, default=0)
     p.add_argument("--commit-interval", type=int, default=100)
     p.add_argument("--full", action="store_true", help="check every change against the one before it")
