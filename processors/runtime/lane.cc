@@ -27,6 +27,8 @@ constexpr size_t kBatch = 2000;
 // A lane that is behind commits less often: a commit costs the same for few records and for many, and
 // what is combined per commit is combined better.
 constexpr int kBacklogCommitMs = 1000;
+constexpr int kBusyCommitMs = 150;  // just behind: what comes in bursts is combined, too
+constexpr int64_t kSlowCommitMs = 200;
 
 int64_t steady_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -97,15 +99,23 @@ Status Lane::turn(std::vector<kafka::MessagePtr>& batch) try {
   if (broken_) return recover();
   SUJIP_CHECK_OK(handle(batch));
   SUJIP_CHECK_OK(take_restored());
-  const int interval = batch.size() < kBatch ? options_.commit_interval_ms
-                                             : std::max(options_.commit_interval_ms, kBacklogCommitMs);
-  if (!open_ || steady_ms() - begun_at_ >= interval || uncommitted_ >= options_.commit_records)
+  if (!open_ || steady_ms() - begun_at_ >= commit_interval(batch.size() == kBatch) || uncommitted_ >= options_.commit_records)
     SUJIP_CHECK_OK(commit(checkpoint_is_due()));
   if (steady_ms() - lag_reported_at_ >= kLagEveryMs) report_lag();
   return {};
 } catch (const std::exception& e) {
   // A task or the store met a broken environment (a log that cannot be read, a full disk).
   return Error{e.what(), options_.group, ""};
+}
+
+int64_t Lane::commit_interval(bool behind) {
+  const int64_t now = steady_ms();
+  if (behind) behind_at_ = now;
+  const int64_t least = behind                            ? kBacklogCommitMs
+                        : now - behind_at_ < kBacklogCommitMs ? kBusyCommitMs
+                                                          // No more of the time goes into commits than lies between them.
+                                                          : std::min<int64_t>(commit_took_ms_, kSlowCommitMs);
+  return std::max<int64_t>(options_.commit_interval_ms, least);
 }
 
 // All that is processed becomes committed and part of a checkpoint.
@@ -400,6 +410,7 @@ Status Lane::end_transaction(const std::vector<kafka::Position>& offsets) {
       .Observe(static_cast<double>(steady_ms() - begun_at_) / 1000);
   open_ = false;
   uncommitted_ = 0;
+  commit_took_ms_ = steady_ms() - at;
   return {};
 }
 

@@ -35,7 +35,7 @@ struct LaneOptions {
   std::string group;     // e.g. "entity"; the group id is made from it
   std::string instance;  // stable name: transactional id and static membership
   std::vector<std::string> inputs;  // topics, without prefix
-  int commit_interval_ms = 100;
+  int commit_interval_ms = 20;  // from the first record of a transaction; longer when commits are slow
   int64_t commit_records = 200000;
   int checkpoint_interval_ms = 3000;
   size_t checkpoint_bytes = 128u << 20;  // dirty bytes of the lane that ask for a checkpoint earlier
@@ -71,6 +71,8 @@ class Lane {
 
   // One round of the loop: recover or take restored partitions in, process, commit when due.
   Status turn(std::vector<kafka::MessagePtr>& batch);
+  // How long the open transaction may be; `behind`: more is waiting than a batch holds.
+  int64_t commit_interval(bool behind);
   Status start_consumer();
   Status start_producer();
   Status recover();
@@ -108,6 +110,8 @@ class Lane {
   bool stopping_ = false;
   int64_t uncommitted_ = 0;  // records since the last commit
   int64_t begun_at_ = 0;     // steady ms of the transaction's begin
+  int64_t commit_took_ms_ = 0;  // the last one
+  int64_t behind_at_ = INT64_MIN / 2;  // steady ms when more was waiting than a batch holds
   int64_t checkpointed_at_ = 0;
   int64_t lag_reported_at_ = 0;
   Error fatal_;
