@@ -154,19 +154,29 @@ class Reset {
     std::vector<kafka::TopicSpec> wanted;
     for (kafka::TopicSpec& spec : topics::catalogue(datasets_, settings_.prefix))
       if (std::find(derived_.begin(), derived_.end(), spec.name) != derived_.end()) wanted.push_back(std::move(spec));
-    // The broker deletes in the background: a topic that is still there would count as made.
+    // The broker works in the background: a topic that is still there would count as made.
+    wait_until("deleted", [&](const auto& now) {
+      return std::count_if(old.begin(), old.end(), [&](const auto& topic) { return now.contains(topic); });
+    });
+    check(admin_->create_topics(wanted, options_.replication), kExitFailed);
+    wait_until("made", [&](const auto& now) {
+      return std::count_if(wanted.begin(), wanted.end(), [&](const auto& spec) { return !now.contains(spec.name); });
+    });
+  }
+
+  // `left` says how many topics are to come, by those that are there.
+  template <class Left>
+  void wait_until(std::string_view what, const Left& left) {
     const auto deadline = Clock::now() + std::chrono::seconds(60);
     for (;;) {
-      const auto now = value_or_leave(admin_->topics(), kExitEnvironment);
-      const auto left = std::count_if(old.begin(), old.end(), [&](const auto& topic) { return now.contains(topic); });
-      if (left == 0) break;
+      const auto n = left(value_or_leave(admin_->topics(), kExitEnvironment));
+      if (n == 0) return;
       if (Clock::now() > deadline)
-        leave({fmt::format("{} topics are still being deleted", left), "Kafka at " + settings_.kafka,
+        leave({fmt::format("{} topics are still to be {}", n, what), "Kafka at " + settings_.kafka,
                "start again: `sujip reset --yes`"},
               kExitFailed);
       std::this_thread::sleep_for(std::chrono::milliseconds(100));
     }
-    check(admin_->create_topics(wanted, options_.replication), kExitFailed);
   }
 
   const Settings& settings_;

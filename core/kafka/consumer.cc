@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <thread>
 
 #include "core/log.h"
 
@@ -15,6 +17,24 @@ std::vector<TopicPartition> from_list(const rd_kafka_topic_partition_list_t& lis
   std::vector<TopicPartition> out;
   for (int i = 0; i < list.cnt; ++i) out.push_back({list.elems[i].topic, list.elems[i].partition});
   return out;
+}
+
+// A topic that was just made, or a broker that just came back: the leader is not known everywhere yet.
+bool is_passing(rd_kafka_resp_err_t code) {
+  return code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION || code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
+         code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || code == RD_KAFKA_RESP_ERR_REPLICA_NOT_AVAILABLE;
+}
+
+// Calls `ask` until its answer is not a passing one, or the time is over.
+rd_kafka_resp_err_t ask_again(int timeout_ms, const std::function<rd_kafka_resp_err_t(int)>& ask) {
+  using Clock = std::chrono::steady_clock;
+  const auto deadline = Clock::now() + std::chrono::milliseconds(timeout_ms);
+  for (;;) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    const rd_kafka_resp_err_t code = ask(std::max(1, static_cast<int>(left)));
+    if (!is_passing(code) || left < 100) return code;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
 }
 
 }  // namespace
@@ -160,8 +180,10 @@ Result<std::vector<Position>> Consumer::committed(const std::vector<TopicPartiti
 
 Result<Watermarks> Consumer::watermarks(const TopicPartition& tp, int timeout_ms) {
   Watermarks marks;
-  const rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
-      client_.get(), tp.topic.c_str(), tp.partition, &marks.low, &marks.high, timeout_ms);
+  const rd_kafka_resp_err_t code = ask_again(timeout_ms, [&](int left_ms) {
+    return rd_kafka_query_watermark_offsets(client_.get(), tp.topic.c_str(), tp.partition, &marks.low, &marks.high,
+                                            left_ms);
+  });
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
     return broker_error(bootstrap_, to_string(tp) + ": reading watermarks: " +
                                         rd_kafka_err2str(code));
@@ -189,8 +211,14 @@ Result<std::vector<int64_t>> Consumer::look_up(const std::vector<TopicPartition>
   if (partitions.empty()) return out;
   std::vector<Position> wanted;
   for (const TopicPartition& tp : partitions) wanted.push_back({tp, what});
-  const ListPtr list = to_list(wanted);
-  const rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(client_.get(), list.get(), timeout_ms);
+  ListPtr list;
+  const rd_kafka_resp_err_t code = ask_again(timeout_ms, [&](int left_ms) {
+    list = to_list(wanted);
+    const rd_kafka_resp_err_t whole = rd_kafka_offsets_for_times(client_.get(), list.get(), left_ms);
+    for (int i = 0; whole == RD_KAFKA_RESP_ERR_NO_ERROR && i < list->cnt; ++i)
+      if (is_passing(list->elems[i].err)) return list->elems[i].err;
+    return whole;
+  });
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
     return broker_error(bootstrap_, std::string("asking for offsets of partitions: ") +
                                         rd_kafka_err2str(code));
