@@ -15,22 +15,7 @@ Result<Drain> Drain::open(const Settings& settings) {
   SUJIP_TRY(auto connection, pg::Connection::open(settings.pg));
   self.pg_ = std::make_unique<pg::Connection>(std::move(connection));
 
-  const auto named = [&](std::string_view topic) { return settings.prefix + std::string(topic); };
-  Reader entity{topics::group_of(settings.prefix, "entity"), {}};
-  Reader sink{"", {}};
-  for (const Dataset& d : datasets.all()) {
-    const std::string raw = named(d.raw_topic);
-    if (std::find(entity.topics.begin(), entity.topics.end(), raw) == entity.topics.end())
-      entity.topics.push_back(raw);
-    sink.topics.push_back(named(d.change_topic()));
-    if (d.has_rollup()) sink.topics.push_back(named(d.rollup_topic()));
-  }
-  for (const auto topic : {topics::kScopeRun, topics::kRunLog, topics::kDeadLetter})
-    sink.topics.push_back(named(topic));
-  self.readers_ = {entity,
-                   {topics::group_of(settings.prefix, "scope"), {named(topics::kScopeTally)}},
-                   {topics::group_of(settings.prefix, "rollup"), {named(topics::kDeltaRollup)}},
-                   sink};
+  self.readers_ = readers(datasets, settings.prefix);
   return self;
 }
 
@@ -40,12 +25,12 @@ Result<std::vector<std::pair<kafka::TopicPartition, int64_t>>> Drain::positions(
   std::vector<kafka::TopicPartition> all;
   for (const std::string& topic : reader.topics)
     for (int32_t p = 0; p < topics::kPartitions; ++p) all.push_back({topic, p});
-  if (!reader.group.empty()) {
+  if (!reader.in_database) {
     SUJIP_TRY(at, admin_->group_offsets(reader.group, all));
   } else {
     SUJIP_TRY(const auto rows,
               pg_->query("select topic, part, next_offset from sujip.sink_progress where sink = $1",
-                         topics::group_of(settings_.prefix, "sink")));
+                         reader.group));
     for (int i = 0; i < rows.size(); ++i)
       at[{std::string(rows.text(i, 0)), static_cast<int32_t>(rows.integer(i, 1))}] = rows.integer(i, 2);
   }
@@ -72,7 +57,7 @@ Result<Drain::Lag> Drain::lag() {
   Lag out;
   for (const Reader& reader : readers_) {
     SUJIP_TRY(const int64_t n, behind(reader));
-    (reader.group.empty() ? out.sink : out.process) += n;
+    (reader.in_database ? out.sink : out.process) += n;
   }
   return out;
 }

@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "cli/readers.h"
 #include "core/kafka/admin.h"
 #include "core/postgres/connection.h"
 #include "core/settings.h"
-#include "topics/dataset.h"
 
 namespace sujip {
 
@@ -28,10 +28,6 @@ class Drain {
   Result<bool> drained();
 
  private:
-  struct Reader {
-    std::string group;  // "" = the sink, whose offsets are in PostgreSQL
-    std::vector<std::string> topics;
-  };
   Drain() = default;
   Result<std::vector<std::pair<kafka::TopicPartition, int64_t>>> positions(const Reader& reader);
   // True when a reader at these positions would get no record.

@@ -4,7 +4,12 @@
 
 #include <CLI/CLI.hpp>
 
+#include "archive/commands.h"
 #include "cli/doctor.h"
+#include "cli/lag.h"
+#include "cli/reset.h"
+#include "cli/tail.h"
+#include "cli/topology.h"
 #include "cli/up.h"
 #include "core/exit_codes.h"
 #include "core/log.h"
@@ -48,11 +53,16 @@ int main(int argc, char** argv) {
 
   add_up_command(app, settings);
   add_doctor_command(app, settings);
+  add_lag_command(app, settings);
+  add_tail_command(app, settings);
+  add_topology_command(app, settings);
+  add_reset_command(app, settings);
   add_topics_commands(app, settings);
   add_producer_commands(app, settings);
   add_processors_commands(app, settings);
   add_sink_commands(app, settings);
   add_monitoring_commands(app, settings);
+  add_archive_commands(app, settings);
 
   try {
     log::start("sujip", settings.log_level);

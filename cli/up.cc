@@ -11,11 +11,11 @@
 #include <thread>
 
 #include "cli/drain.h"
-#include "cli/progress_line.h"
 #include "cli/summary.h"
 #include "cli/supervisor.h"
 #include "core/exit_codes.h"
 #include "core/log.h"
+#include "core/progress_line.h"
 #include "core/stop_signal.h"
 
 namespace sujip {

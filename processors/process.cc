@@ -34,6 +34,10 @@ Status check_topics(kafka::Admin& admin, const Datasets& datasets, const Setting
 
 }  // namespace
 
+std::string state_folder_stem(const Settings& settings) {
+  return fmt::format("{}/state/{}process-", settings.home, settings.prefix);
+}
+
 Status run_process(const Settings& settings, const ProcessOptions& options) {
   const std::stop_token stop = stop_on_signal();
   SUJIP_TRY(const Datasets datasets, Datasets::load(settings.share + "/topics/datasets"));
@@ -42,8 +46,7 @@ Status run_process(const Settings& settings, const ProcessOptions& options) {
   SUJIP_TRY(const auto admin, kafka::Admin::create(settings.kafka));
   SUJIP_CHECK_OK(check_topics(*admin, datasets, settings));
   SUJIP_TRY(const std::string cluster, admin->cluster_id());
-  const std::string dir =
-      fmt::format("{}/state/{}process-{}", settings.home, settings.prefix, settings.instance);
+  const std::string dir = state_folder_stem(settings) + settings.instance;
   const auto cache = static_cast<size_t>(options.cache_mb) << 20;
   SUJIP_TRY(const auto store, Store::open(dir, cluster + " " + settings.prefix, cache / 8));
   const auto memory = std::make_shared<MemoryBudget>(cache - cache / 8);

@@ -13,6 +13,9 @@ struct ProcessOptions {
   int64_t cache_mb = 256;  // memory of all tasks' state together
 };
 
+// The folder of a process's local state begins with this; its instance follows.
+std::string state_folder_stem(const Settings& settings);
+
 // Runs until SIGTERM or SIGINT. Registered by the caller: see core/stop_signal.h.
 Status run_process(const Settings& settings, const ProcessOptions& options);
 

@@ -26,7 +26,13 @@ std::vector<Stage> build_topology(const Datasets& datasets, const Normalizers& n
   for (const Dataset& d : datasets.all())
     if (std::find(raw.begin(), raw.end(), d.raw_topic) == raw.end()) raw.push_back(d.raw_topic);
 
-  Stage entity{"entity", raw, {}, lanes};
+  Stage entity{"entity", raw, {}, lanes, {}};
+  for (const Dataset& d : datasets.all()) {
+    entity.outputs.push_back(d.change_topic());
+    entity.outputs.push_back(d.scope_topic());
+  }
+  entity.outputs.emplace_back(topics::kDeltaRollup);
+  entity.outputs.emplace_back(topics::kScopeTally);
   entity.make = [&](const kafka::TopicPartition& input, TaskStore& store, InputLog& log) {
     EntityTask::Options options;
     options.raw_topic = input.topic;
@@ -34,12 +40,19 @@ std::vector<Stage> build_topology(const Datasets& datasets, const Normalizers& n
     return std::make_unique<EntityTask>(options, datasets, normalizers, store, log);
   };
 
-  Stage rollup{"rollup", {std::string(topics::kDeltaRollup)}, {}, lanes};
+  Stage rollup{"rollup", {std::string(topics::kDeltaRollup)}, {}, lanes, {}};
+  for (const Dataset& d : datasets.all()) {
+    if (!d.has_rollup()) continue;
+    rollup.outputs.push_back(d.rollup_topic());
+    rollup.outputs.push_back(d.distinct_topic());
+  }
   rollup.make = [&](const kafka::TopicPartition& input, TaskStore& store, InputLog&) {
     return std::make_unique<RollupTask>(input.partition, datasets, store);
   };
 
-  Stage scope{"scope", {std::string(topics::kScopeTally)}, {}, 1};
+  Stage scope{"scope", {std::string(topics::kScopeTally)}, {}, 1, raw};
+  scope.outputs.emplace_back(topics::kScopeRun);
+  scope.outputs.emplace_back(topics::kRunLog);
   scope.make = [](const kafka::TopicPartition& input, TaskStore& store, InputLog&) {
     return std::make_unique<CoordinatorTask>(input.partition, store);
   };

@@ -16,6 +16,7 @@ struct Stage {
   std::vector<std::string> inputs;
   TaskFactory make;
   int lanes = 1;
+  std::vector<std::string> outputs;  // topics it may write; dead.letter, which all may, is left out
 };
 
 // datasets and normalizers must outlive the stages.

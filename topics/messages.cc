@@ -135,6 +135,9 @@ void append_tally(std::string& out, const Tally& t) {
   out += t.accept_empty ? "true" : "false";
   append_json_field(out, "reason", t.reason);
   append_json_field(out, "by", t.by);
+  if (!t.followed) return;
+  append_json_name(out, "followed");
+  out += "true";
 }
 
 Tally read_tally(Fields& in) {
@@ -148,6 +151,7 @@ Tally read_tally(Fields& in) {
   t.accept_empty = in.flag("accept_empty");
   t.reason = in.text("reason");
   t.by = in.text("by");
+  t.followed = in.flag("followed");
   return t;
 }
 

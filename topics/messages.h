@@ -46,11 +46,12 @@ enum class Decision : uint8_t {
   reject,
   release,
 };
+inline constexpr std::string_view kByCoordinator = "coordinator";
 // raw.*: what to do with a run that waits.
 struct Verdict {
   RunId run;
   Decision decision = Decision::accept;
-  std::string by;  // "coordinator" or "user:<name>"
+  std::string by;  // kByCoordinator or "user:<name>"
   std::string reason;
 };
 
@@ -108,6 +109,9 @@ struct Tally {
   bool accept_empty = false;
   std::string reason;
   std::string by;
+  // The partition has read the coordinator's verdict and done what it says: `outcome` and `reason` are
+  // those of the verdict, `counts` is empty.
+  bool followed = false;
 };
 std::string encode(const Tally& value);
 Result<Tally> decode_tally(std::string_view json);

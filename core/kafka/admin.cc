@@ -174,6 +174,41 @@ Result<std::map<TopicPartition, int64_t>> Admin::group_offsets(
   return out;
 }
 
+Result<std::map<std::string, int>> Admin::live_groups(int timeout_ms) {
+  const rd_kafka_group_list* list = nullptr;
+  const auto code = rd_kafka_list_groups(client_.get(), nullptr, &list, timeout_ms);
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    if (list != nullptr) rd_kafka_group_list_destroy(list);
+    return broker_error(bootstrap_, std::string("listing groups: ") + rd_kafka_err2str(code));
+  }
+  std::map<std::string, int> out;
+  for (int i = 0; i < list->group_cnt; ++i)
+    if (list->groups[i].member_cnt > 0) out[list->groups[i].group] = list->groups[i].member_cnt;
+  rd_kafka_group_list_destroy(list);
+  return out;
+}
+
+Status Admin::delete_groups(const std::vector<std::string>& groups, int timeout_ms) {
+  if (groups.empty()) return {};
+  std::vector<rd_kafka_DeleteGroup_t*> requests;
+  for (const std::string& group : groups) requests.push_back(rd_kafka_DeleteGroup_new(group.c_str()));
+  const QueuePtr queue = make_queue(client_.get());
+  const auto options = make_options(client_.get(), RD_KAFKA_ADMIN_OP_DELETEGROUPS, timeout_ms);
+  rd_kafka_DeleteGroups(client_.get(), requests.data(), requests.size(), options.get(), queue.get());
+  rd_kafka_DeleteGroup_destroy_array(requests.data(), requests.size());
+  SUJIP_TRY(const EventPtr event, answer(queue.get(), bootstrap_, timeout_ms));
+  size_t n = 0;
+  const auto** results =
+      rd_kafka_DeleteGroups_result_groups(rd_kafka_event_DeleteGroups_result(event.get()), &n);
+  for (size_t i = 0; i < n; ++i) {
+    const rd_kafka_error_t* error = rd_kafka_group_result_error(results[i]);
+    if (error == nullptr || rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND) continue;
+    return Error{std::string("forgetting the group: ") + rd_kafka_error_string(error),
+                 rd_kafka_group_result_name(results[i]), "end the processes that are members of it"};
+  }
+  return {};
+}
+
 Result<std::vector<int64_t>> Admin::end_offsets(const std::string& topic, int32_t partitions,
                                                 int timeout_ms) {
   std::vector<int64_t> out;

@@ -32,6 +32,11 @@ class Admin {
   Result<std::map<TopicPartition, int64_t>> group_offsets(const std::string& group,
                                                           const std::vector<TopicPartition>& parts,
                                                           int timeout_ms = 10000);
+  // Groups that have members, and how many. A process that ended a moment ago counts until its session is
+  // over, when it is to keep its place.
+  Result<std::map<std::string, int>> live_groups(int timeout_ms = 10000);
+  // Forgets groups and their offsets; one that is not there is no error, one with members is.
+  Status delete_groups(const std::vector<std::string>& groups, int timeout_ms = 30000);
   // Last stable offsets (read_committed end) of all partitions of a topic.
   Result<std::vector<int64_t>> end_offsets(const std::string& topic, int32_t partitions,
                                            int timeout_ms = 10000);

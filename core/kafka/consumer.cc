@@ -1,6 +1,12 @@
 #include "core/kafka/consumer.h"
 
+#include <algorithm>
 #include <array>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <thread>
 
 #include "core/log.h"
 
@@ -13,13 +19,37 @@ std::vector<TopicPartition> from_list(const rd_kafka_topic_partition_list_t& lis
   return out;
 }
 
+// A topic that was just made, or a broker that just came back: the leader is not known everywhere yet.
+bool is_passing(rd_kafka_resp_err_t code) {
+  return code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION || code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
+         code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || code == RD_KAFKA_RESP_ERR_REPLICA_NOT_AVAILABLE;
+}
+
+// Calls `ask` until its answer is not a passing one, or the time is over.
+rd_kafka_resp_err_t ask_again(int timeout_ms, const std::function<rd_kafka_resp_err_t(int)>& ask) {
+  using Clock = std::chrono::steady_clock;
+  const auto deadline = Clock::now() + std::chrono::milliseconds(timeout_ms);
+  for (;;) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    const rd_kafka_resp_err_t code = ask(std::max(1, static_cast<int>(left)));
+    if (!is_passing(code) || left < 100) return code;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+}
+
 }  // namespace
 
 ListPtr to_list(const std::vector<Position>& positions) {
   ListPtr list(rd_kafka_topic_partition_list_new(static_cast<int>(positions.size())));
-  for (const Position& p : positions)
-    rd_kafka_topic_partition_list_add(list.get(), p.tp.topic.c_str(), p.tp.partition)->offset =
-        p.offset;
+  for (const Position& p : positions) {
+    auto* entry = rd_kafka_topic_partition_list_add(list.get(), p.tp.topic.c_str(), p.tp.partition);
+    entry->offset = p.offset;
+    if (p.metadata.empty()) continue;
+    entry->metadata = std::malloc(p.metadata.size());  // freed with the list
+    if (entry->metadata == nullptr) throw std::bad_alloc();
+    entry->metadata_size = p.metadata.size();
+    std::memcpy(entry->metadata, p.metadata.data(), p.metadata.size());
+  }
   return list;
 }
 
@@ -141,15 +171,19 @@ Result<std::vector<Position>> Consumer::committed(const std::vector<TopicPartiti
       return broker_error(bootstrap_, std::string("reading committed offsets: ") +
                                           rd_kafka_err2str(list->elems[i].err));
     positions[static_cast<size_t>(i)] = {{list->elems[i].topic, list->elems[i].partition},
-                                         list->elems[i].offset};
+                                         list->elems[i].offset,
+                                         {static_cast<const char*>(list->elems[i].metadata),
+                                          list->elems[i].metadata_size}};
   }
   return positions;
 }
 
 Result<Watermarks> Consumer::watermarks(const TopicPartition& tp, int timeout_ms) {
   Watermarks marks;
-  const rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
-      client_.get(), tp.topic.c_str(), tp.partition, &marks.low, &marks.high, timeout_ms);
+  const rd_kafka_resp_err_t code = ask_again(timeout_ms, [&](int left_ms) {
+    return rd_kafka_query_watermark_offsets(client_.get(), tp.topic.c_str(), tp.partition, &marks.low, &marks.high,
+                                            left_ms);
+  });
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
     return broker_error(bootstrap_, to_string(tp) + ": reading watermarks: " +
                                         rd_kafka_err2str(code));
@@ -158,25 +192,50 @@ Result<Watermarks> Consumer::watermarks(const TopicPartition& tp, int timeout_ms
 
 Result<std::vector<int64_t>> Consumer::ends(const std::vector<TopicPartition>& partitions,
                                             int timeout_ms) {
+  return look_up(partitions, RD_KAFKA_OFFSET_END, timeout_ms);
+}
+
+Result<std::vector<int64_t>> Consumer::offsets_at(const std::vector<TopicPartition>& partitions, int64_t time_ms,
+                                                  int timeout_ms) {
+  SUJIP_TRY(auto out, look_up(partitions, std::max<int64_t>(0, time_ms), timeout_ms));
+  SUJIP_TRY(const auto last, ends(partitions, timeout_ms));
+  for (size_t i = 0; i < out.size(); ++i)
+    if (out[i] < 0) out[i] = last[i];
+  return out;
+}
+
+// `what`: a time, or RD_KAFKA_OFFSET_END. An answer below 0 means that there is no record of that time.
+Result<std::vector<int64_t>> Consumer::look_up(const std::vector<TopicPartition>& partitions, int64_t what,
+                                               int timeout_ms) {
   std::vector<int64_t> out;
   if (partitions.empty()) return out;
   std::vector<Position> wanted;
-  for (const TopicPartition& tp : partitions) wanted.push_back({tp, RD_KAFKA_OFFSET_END});
-  const ListPtr list = to_list(wanted);
-  const rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(client_.get(), list.get(), timeout_ms);
+  for (const TopicPartition& tp : partitions) wanted.push_back({tp, what});
+  ListPtr list;
+  const rd_kafka_resp_err_t code = ask_again(timeout_ms, [&](int left_ms) {
+    list = to_list(wanted);
+    const rd_kafka_resp_err_t whole = rd_kafka_offsets_for_times(client_.get(), list.get(), left_ms);
+    for (int i = 0; whole == RD_KAFKA_RESP_ERR_NO_ERROR && i < list->cnt; ++i)
+      if (is_passing(list->elems[i].err)) return list->elems[i].err;
+    return whole;
+  });
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-    return broker_error(bootstrap_, std::string("asking for the ends of partitions: ") +
+    return broker_error(bootstrap_, std::string("asking for offsets of partitions: ") +
                                         rd_kafka_err2str(code));
   for (const TopicPartition& tp : partitions) {
     const auto* found =
         rd_kafka_topic_partition_list_find(list.get(), tp.topic.c_str(), tp.partition);
-    if (found == nullptr || found->err != RD_KAFKA_RESP_ERR_NO_ERROR || found->offset < 0)
-      return broker_error(bootstrap_, to_string(tp) + ": asking for its end: " +
+    if (found == nullptr || found->err != RD_KAFKA_RESP_ERR_NO_ERROR || (what < 0 && found->offset < 0))
+      return broker_error(bootstrap_, to_string(tp) + ": asking for its offsets: " +
                                           (found == nullptr ? "no answer"
                                                             : rd_kafka_err2str(found->err)));
     out.push_back(found->offset);
   }
   return out;
+}
+
+GroupMetadataPtr no_membership(const std::string& group) {
+  return GroupMetadataPtr(rd_kafka_consumer_group_metadata_new(group.c_str()));
 }
 
 GroupMetadataPtr Consumer::membership() {

@@ -29,6 +29,7 @@ struct Watermarks {
 struct Position {
   TopicPartition tp;
   int64_t offset = 0;  // RD_KAFKA_OFFSET_BEGINNING, or an offset
+  std::string metadata = {};  // a note that is committed with the offset
 };
 
 class Consumer {
@@ -59,6 +60,9 @@ class Consumer {
   // The ends (last stable offsets, or what is written when reading uncommitted records too) of many
   // partitions in one request, in the order asked for.
   Result<std::vector<int64_t>> ends(const std::vector<TopicPartition>& partitions, int timeout_ms);
+  // The first offset of each partition whose record is not older than that; the end where there is none.
+  Result<std::vector<int64_t>> offsets_at(const std::vector<TopicPartition>& partitions, int64_t time_ms,
+                                          int timeout_ms);
   // Who we are in the group now. Taken when partitions are assigned it proves, in
   // Producer::send_offsets, that they still are ours; taken later it proves nothing.
   GroupMetadataPtr membership();
@@ -69,6 +73,7 @@ class Consumer {
 
  private:
   Consumer() = default;
+  Result<std::vector<int64_t>> look_up(const std::vector<TopicPartition>& partitions, int64_t what, int timeout_ms);
   static void on_rebalance(rd_kafka_t*, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t*,
                            void* opaque);
 
@@ -80,6 +85,9 @@ class Consumer {
   std::string bootstrap_;
   bool closing_ = false;
 };
+
+// For offsets of a group that has no members, and needs none.
+GroupMetadataPtr no_membership(const std::string& group);
 
 ListPtr to_list(const std::vector<Position>& positions);
 

@@ -2,6 +2,19 @@
 
 namespace sujip::kafka {
 
+std::vector<Header> headers_of(const rd_kafka_message_t& m) {
+  std::vector<Header> out;
+  rd_kafka_headers_t* headers = nullptr;
+  if (rd_kafka_message_headers(&m, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) return out;
+  const char* name = nullptr;
+  const void* value = nullptr;
+  size_t size = 0;
+  for (size_t i = 0;
+       rd_kafka_header_get_all(headers, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR; ++i)
+    out.push_back({name, {static_cast<const char*>(value), value == nullptr ? 0 : size}});
+  return out;
+}
+
 std::optional<std::string_view> header_of(const rd_kafka_message_t& m, const char* name) {
   rd_kafka_headers_t* headers = nullptr;
   if (rd_kafka_message_headers(&m, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) return std::nullopt;

@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string_view>
+#include <vector>
 
 namespace sujip::kafka {
 
@@ -20,6 +21,9 @@ inline std::string_view value_of(const rd_kafka_message_t& m) {
   return {static_cast<const char*>(m.payload), m.payload == nullptr ? 0 : m.len};
 }
 inline bool is_tombstone(const rd_kafka_message_t& m) { return m.payload == nullptr; }
+
+// All headers in order; a null value has data() == nullptr.
+std::vector<Header> headers_of(const rd_kafka_message_t& m);
 
 // The last header of that name.
 std::optional<std::string_view> header_of(const rd_kafka_message_t& m, const char* name);

@@ -66,45 +66,81 @@ void CoordinatorTask::process(const Record& record, Outputs& outputs) {
     run.topic = tally->topic;
     run.partitions = tally->partitions;
   }
-  const auto before = run.tallies.find(tally->partition);
-  // A retried run that was decided long ago: the log keeps what was decided then.
-  if (before != run.tallies.end() && tally->outcome == Outcome::old) return;
-  // What happens to a held run later (overtaken, rejected) keeps the counts of what it would have done.
-  if (before != run.tallies.end() && tally->outcome != Outcome::released &&
-      tally->outcome != Outcome::pending)
-    tally->counts = before->second.counts;
-  run.tallies[tally->partition] = *tally;
-  // Why it was held stays readable when something newer came over it.
-  if (tally->outcome == Outcome::overtaken && !run.reason.empty())
-    run.reason += "; " + tally->reason;
-  else if (!tally->reason.empty())
-    run.reason = tally->reason;
-  if (!tally->by.empty()) run.by = tally->by;
-
   const Outcome was = run.outcome;
-  if (run.partitions <= 1)
-    run.outcome = tally->outcome;
-  else
-    decide(run, *tally, outputs);
+  const int64_t rows = run.counts().rows;
+  if (tally->followed) {
+    if (!follow(run, *tally)) return;
+  } else {
+    const auto before = run.tallies.find(tally->partition);
+    // A retried run that was decided long ago: the log keeps what was decided then.
+    if (before != run.tallies.end() && tally->outcome == Outcome::old) return;
+    take(run, *tally);
+    if (run.partitions <= 1)
+      run.outcome = tally->outcome;
+    else
+      decide(run, *tally, outputs);
+  }
+  if (run.outcome == Outcome::partial && run.partitions > 1) {
+    // The counts say what was done, and a partial run deletes nothing.
+    for (auto& [partition, t] : run.tallies) t.counts.deleted = 0;
+  }
   outputs.emit(topics::kScopeRun, partition_, run.key(), encode(run));
   store_.put(block, key_of(run.run), encode(run));
-  if (run.outcome != Outcome::pending && (run.outcome != was || !known))
+  if (run.outcome != Outcome::pending && (run.outcome != was || !known || run.counts().rows != rows))
     run_log(run, record.timestamp, outputs);
+}
+
+void CoordinatorTask::take(ScopeRun& run, Tally& tally) {
+  const auto before = run.tallies.find(tally.partition);
+  // What happens to a held run later (overtaken, rejected) keeps the counts of what it would have done.
+  if (before != run.tallies.end() && tally.outcome != Outcome::released &&
+      tally.outcome != Outcome::pending)
+    tally.counts = before->second.counts;
+  run.tallies[tally.partition] = tally;
+  if (!tally.by.empty()) run.by = tally.by;
+  if (tally.reason.empty()) return;
+  if (tally.outcome == Outcome::overtaken) {
+    // Why it was held stays readable when something newer came over it; each partition says so.
+    if (run.outcome == Outcome::overtaken) return;
+    run.reason += (run.reason.empty() ? "" : "; ") + tally.reason;
+    return;
+  }
+  run.reason = tally.reason;
+  if (tally.outcome != Outcome::incomplete && tally.outcome != Outcome::old) return;
+  // Of many that can't take the run the first one's reason, in whatever order they say so.
+  const Outcome overall = overall_outcome(run);
+  for (const auto& [partition, t] : run.tallies) {
+    if (t.outcome != overall || t.reason.empty()) continue;
+    run.reason = t.reason;
+    break;
+  }
+}
+
+// A partition has done what a verdict of the raw log says. Usually that is what was decided here a moment
+// ago. When the raw log is read again (restore, reset, replay), one partition may be far ahead of the
+// others: then the verdict comes before their tallies, and it stands, whatever would be decided now.
+bool CoordinatorTask::follow(ScopeRun& run, const Tally& tally) {
+  ScopeRun next = run;
+  next.outcome = tally.outcome;
+  // A person, a newer run or a partition that can't take the run has said more since.
+  if (overall_outcome(next) != tally.outcome || run.outcome == tally.outcome) return false;
+  run.outcome = tally.outcome;
+  run.reason = tally.reason;
+  return true;
 }
 
 void CoordinatorTask::decide(ScopeRun& run, const Tally& tally, Outputs& outputs) {
   const Outcome overall = overall_outcome(run);
-  Verdict verdict;
-  verdict.run = run.run;
-  verdict.by = "coordinator";
-  if (run.outcome != Outcome::pending) {
+  if (const Outcome was = run.outcome; was != Outcome::pending) {
     run.outcome = overall;
-    if (tally.outcome != Outcome::pending) return;
-    // Its verdict, a rejection, came before the run was whole in this partition, which now waits.
-    verdict.decision = Decision::reject;
-    verdict.reason = run.reason;
-    outputs.emit_control(run.topic, tally.partition, run.scope, run.run, RecordKind::verdict,
-                         encode(verdict));
+    // It waits for what was decided without it: a rejection that came before the run was whole there, or a
+    // verdict that another partition has read again. Where the verdict is in its log, too, it has done what
+    // it says by then and this one changes nothing.
+    if (tally.outcome == Outcome::pending) return tell(run, tally.partition, outputs);
+    // A person's word reaches all partitions or none, also when it was cut off on its way into the log.
+    if (overall == was || (overall != Outcome::released && overall != Outcome::rejected)) return;
+    for (int32_t p = 0; p < run.partitions; ++p)
+      if (p != tally.partition) tell(run, p, outputs);
     return;
   }
   if (overall == Outcome::pending) {
@@ -114,25 +150,32 @@ void CoordinatorTask::decide(ScopeRun& run, const Tally& tally, Outputs& outputs
     const RunDecision decision = decide_run(run.counts(), first.guard, first.accept_empty);
     run.outcome = decision.outcome;
     run.reason = decision.reason;
-    switch (decision.outcome) {
-      case Outcome::accepted: verdict.decision = Decision::accept; break;
-      case Outcome::partial:
-        verdict.decision = Decision::accept_partial;
-        // The counts say what was done, and a partial run deletes nothing.
-        for (auto& [partition, t] : run.tallies) t.counts.deleted = 0;
-        break;
-      case Outcome::held: verdict.decision = Decision::hold; break;
-      default: verdict.decision = Decision::reject;
-    }
   } else {
-    // One partition cannot take the run: no other may.
     run.outcome = overall;
-    if (overall == Outcome::same) return;
-    verdict.decision = Decision::reject;
+    // Only a partition that can't take the run makes it one that no other may take. What follows from a
+    // verdict is no reason for another.
+    if (overall != Outcome::incomplete && overall != Outcome::old) return;
   }
-  verdict.reason = run.reason;
-  for (int32_t p = 0; p < run.partitions; ++p)
-    outputs.emit_control(run.topic, p, run.scope, run.run, RecordKind::verdict, encode(verdict));
+  for (int32_t p = 0; p < run.partitions; ++p) tell(run, p, outputs);
+}
+
+void CoordinatorTask::tell(const ScopeRun& run, int32_t partition, Outputs& outputs) {
+  const auto write = [&](Decision decision, std::string_view by) {
+    const Verdict verdict{run.run, decision, std::string(by), run.reason};
+    outputs.emit_control(run.topic, partition, run.scope, run.run, RecordKind::verdict, encode(verdict));
+  };
+  switch (run.outcome) {
+    case Outcome::accepted: write(Decision::accept, kByCoordinator); break;
+    case Outcome::partial: write(Decision::accept_partial, kByCoordinator); break;
+    case Outcome::held:
+    case Outcome::overtaken: write(Decision::hold, kByCoordinator); break;
+    case Outcome::released:
+      write(Decision::hold, kByCoordinator);
+      write(Decision::release, run.by);
+      break;
+    case Outcome::rejected: write(Decision::reject, run.by); break;
+    default: write(Decision::reject, kByCoordinator);
+  }
 }
 
 void CoordinatorTask::run_log(const ScopeRun& run, TimeMs at, Outputs& outputs) {

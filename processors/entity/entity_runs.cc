@@ -157,7 +157,11 @@ void EntityTask::read_again(ActiveScope& scope, Run& run, int64_t last) {
         run.end_offset = record.offset;
         break;
       case RecordKind::same:
-        if (auto same = decode_same(*record.value); same.ok()) run.same = *std::move(same);
+        if (auto same = decode_same(*record.value); same.ok()) {
+          run.begin.snapshot_at = same->snapshot_at;
+          run.begin.partitions = same->partitions;
+          run.same = *std::move(same);
+        }
         break;
       case RecordKind::row: (void)take_row(scope, run, record, reason); break;  // told when it first came
       case RecordKind::verdict: break;
@@ -181,6 +185,25 @@ void EntityTask::tell(const ActiveScope& scope, const Run& run, Outcome outcome,
   tally.accept_empty = run.begin.accept_empty;
   tally.reason = std::move(reason);
   tally.by = std::move(by);
+  outputs.emit(topics::kScopeTally, Outputs::kByKey, scope.subject, encode(tally));
+}
+
+void EntityTask::tell_followed(const ActiveScope& scope, const Run& run, const Verdict& verdict,
+                               Outputs& outputs) {
+  Tally tally;
+  tally.subject = scope.subject;
+  tally.run = run.id();
+  tally.topic = options_.raw_topic;
+  tally.partition = options_.partition;
+  tally.partitions = run.begin.partitions;
+  tally.followed = true;
+  tally.reason = verdict.reason;
+  switch (verdict.decision) {
+    case Decision::accept: tally.outcome = Outcome::accepted; break;
+    case Decision::accept_partial: tally.outcome = Outcome::partial; break;
+    case Decision::hold: tally.outcome = Outcome::held; break;
+    default: tally.outcome = Outcome::incomplete;
+  }
   outputs.emit(topics::kScopeTally, Outputs::kByKey, scope.subject, encode(tally));
 }
 

@@ -291,11 +291,15 @@ void EntityTask::verdict(ActiveScope& scope, const Record& record, Outputs& outp
     } else if (decoded->decision == Decision::hold) {
       hold(scope, *run, outputs);
     }
+    tell_followed(scope, *run, *decoded, outputs);
     std::erase_if(scope.runs, [&](const Run& r) { return r.id() == decoded->run; });
     advance(scope, record.offset, outputs);
     return;
   }
   if (!scope.state.held || scope.state.held->run != decoded->run) return;  // overtaken meanwhile
+  // Runs that are held wait for a person. The coordinator speaks of runs that wait for it, and may say
+  // twice what it said, when the raw log is read again.
+  if (decoded->by == kByCoordinator) return;
   const HeldRun held = *scope.state.held;
   Run run;
   run.begin.run = held.run;

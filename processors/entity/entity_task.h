@@ -125,6 +125,8 @@ class EntityTask : public Task {
   SnapshotDiff compare(ActiveScope& scope, Run& run);
   void tell(const ActiveScope& scope, const Run& run, Outcome outcome, const Counts& counts,
             std::string reason, Outputs& outputs, std::string by = "");
+  // Tells the coordinator which verdict was read: it may know nothing of it, see there.
+  void tell_followed(const ActiveScope& scope, const Run& run, const Verdict& verdict, Outputs& outputs);
   Status restore_row(const Dataset& dataset, std::string_view change);
   Status restore_tombstone(const Dataset& dataset, std::string_view key);
   void save(ActiveScope& scope);

@@ -130,20 +130,6 @@ Original original_or_leave(const Settings& settings, const Place& place) {
   return found;
 }
 
-std::vector<kafka::Header> headers_of(const rd_kafka_message_t& message) {
-  std::vector<kafka::Header> out;
-  rd_kafka_headers_t* headers = nullptr;
-  if (rd_kafka_message_headers(&message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) return out;
-  const char* name = nullptr;
-  const void* value = nullptr;
-  size_t size = 0;
-  for (size_t i = 0;
-       rd_kafka_header_get_all(headers, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR; ++i) {
-    out.push_back({name, {static_cast<const char*>(value), size}});
-  }
-  return out;
-}
-
 void show(const Settings& settings, const std::string& text) {
   const Place place = parse_place(text);
   pg::Connection connection = connect(settings);
@@ -158,7 +144,7 @@ void show(const Settings& settings, const std::string& text) {
   }
   const Original found = original_or_leave(settings, place);
   const kafka::MessagePtr& message = found.message;
-  for (const kafka::Header& header : headers_of(*message)) {
+  for (const kafka::Header& header : kafka::headers_of(*message)) {
     fmt::print("header {}: {}\n", header.name, header.value);
   }
   fmt::print("key: {}\nvalue: {}\n", kafka::key_of(*message), kafka::value_of(*message));
@@ -168,7 +154,7 @@ void retry_one(const Settings& settings, pg::Connection& connection, kafka::Prod
                const Place& place) {
   const Original found = original_or_leave(settings, place);
   const kafka::MessagePtr& message = found.message;
-  const auto headers = headers_of(*message);
+  const auto headers = kafka::headers_of(*message);
   std::optional<std::string_view> value;
   if (!kafka::is_tombstone(*message)) value = kafka::value_of(*message);
   // The same partition: the order of its scope and the owner of its state depend on it.

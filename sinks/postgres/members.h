@@ -34,6 +34,9 @@ class Members {
   std::optional<int64_t> number_;
 };
 
+// Owners of all sinks of this database that are alive, whatever they do.
+Result<std::vector<std::string>> live_owners(pg::Connection& connection);
+
 // The place in the list of members a partition belongs to; the same for everybody who sees the same
 // list. Partitions of one topic are spread evenly.
 size_t place_of(const kafka::TopicPartition& tp, size_t members);

@@ -5,6 +5,7 @@
 
 #include <functional>
 
+#include "processors/topology.h"
 #include "tests/unit/support/sales.h"
 #include "tests/unit/support/temp_dir.h"
 
@@ -187,6 +188,7 @@ struct Case {
   bool disturb = true;
   bool disk = false;
   size_t run_memory_bytes = 256u << 20;
+  bool again = false;  // the raw log is then read again by processors that know nothing
 };
 
 std::string show(const std::map<std::string, Outcome>& outcomes) {
@@ -199,6 +201,62 @@ std::string show(const std::map<std::string, Outcome>& outcomes) {
 std::map<Outcome, int>& seen() {
   static std::map<Outcome, int> counts;
   return counts;
+}
+
+// A stage writes no topic that the topology does not tell of.
+void check_outputs(Pipeline& pipeline) {
+  for (const Stage& stage : build_topology(sales_datasets(), sales_normalizers(), 1))
+    for (const auto& slot : pipeline.slots()) {
+      if (std::find(stage.inputs.begin(), stage.inputs.end(), slot->topic()) == stage.inputs.end()) continue;
+      for (const std::string& topic : slot->emitted())
+        ASSERT_TRUE(topic == topics::kDeadLetter ||
+                    std::find(stage.outputs.begin(), stage.outputs.end(), topic) != stage.outputs.end())
+            << stage.name << " wrote " << topic;
+    }
+}
+
+// Everything that is said of runs, without times: scope.run as it stands, and the last line of each run in
+// the run log.
+std::map<std::string, std::string> told_of_runs(Topics& topics) {
+  std::map<std::string, std::string> out;
+  for (const auto& [key, run] : fold_runs(topics)) out[key] = encode(run);
+  for (const Log& log : topics.all(std::string(topics::kRunLog)))
+    for (const Stored& record : log) {
+      const std::string& line = *record.value;  // {"run":"R",...,"ts_ms":
+      out["log " + record.key + line.substr(0, line.find(','))] = line.substr(0, line.find(",\"ts_ms\""));
+    }
+  return out;
+}
+
+size_t dead_letters(Topics& topics) {
+  size_t out = 0;
+  for (const Log& log : topics.all(std::string(topics::kDeadLetter))) out += log.size();
+  return out;
+}
+
+// A restored raw log: verdicts are in it, and partitions are read at any pace. Twice, because the first
+// reading may add verdicts.
+void check_again(const Case& c, Pipeline& first, Random& random) {
+  const Dataset& dataset = *sales_datasets().find(c.dataset);
+  std::map<std::string, std::string> table;
+  ASSERT_EQ(fold_changes(first.topics(), dataset, table), "");
+  Topics* raw = &first.topics();
+  std::vector<std::unique_ptr<Pipeline>> readers;
+  for (int n = 0; n < 2; ++n) {
+    readers.push_back(std::make_unique<Pipeline>(sales_datasets(), sales_normalizers()));
+    Pipeline& reader = *readers.back();
+    for (int32_t p = 0; p < Topics::kPartitions; ++p)
+      reader.topics().log(dataset.raw_topic, p) = raw->log(dataset.raw_topic, p);
+    if (c.disturb) reader.disturb(random, 300);
+    reader.settle();
+    std::map<std::string, std::string> same;
+    ASSERT_EQ(fold_changes(reader.topics(), dataset, same), "");
+    ASSERT_EQ(same, table);
+    ASSERT_EQ(fold_rollups(reader.topics(), dataset), fold_rollups(first.topics(), dataset));
+    ASSERT_EQ(told_of_runs(reader.topics()), told_of_runs(first.topics()));
+    ASSERT_EQ(dead_letters(reader.topics()), dead_letters(first.topics()));
+    raw = &reader.topics();
+  }
 }
 
 // `seed` decides what is written, `play` how it is processed.
@@ -234,10 +292,10 @@ void check_history(const Case& c, uint64_t seed, uint64_t play, std::map<std::st
   for (const auto& [key, run] : fold_runs(pipeline.topics())) outcomes[key] = run.outcome;
   ASSERT_EQ(show(outcomes), show(oracle.outcomes()));
   for (const auto& [key, outcome] : outcomes) ++seen()[outcome];
-  int64_t dead = 0;
-  for (const Log& log : pipeline.topics().all(std::string(topics::kDeadLetter)))
-    dead += static_cast<int64_t>(log.size());
-  ASSERT_EQ(dead, oracle.dead_letters());
+  ASSERT_EQ(static_cast<int64_t>(dead_letters(pipeline.topics())), oracle.dead_letters());
+  check_outputs(pipeline);
+  if (c.again) check_again(c, pipeline, history.random);
+  if (::testing::Test::HasFatalFailure()) return;
   if (tables != nullptr) {
     tables->insert(table.begin(), table.end());
     tables->insert(rollups.begin(), rollups.end());
@@ -270,6 +328,14 @@ TEST(History, SpreadOverAllPartitions) { check_all({"listing", true, false}, 500
 TEST(History, SpreadAnyCommitsAndCrashes) { check_all({"listing", true}, 6000, 250); }
 
 TEST(HistoryOnDisk, SpreadAnyCommitsAndCrashes) { check_all({"listing", true, true, true}, 7000, 80); }
+
+TEST(History, ReadAgainFromTheRawLog) { check_all({"sale", false, true, false, 256u << 20, true}, 8500, 60); }
+
+TEST(History, SpreadReadAgainPartitionByPartition) {
+  check_all({"listing", true, false, false, 256u << 20, true}, 8600, 80);
+}
+
+TEST(History, SpreadReadAgainAtAnyPace) { check_all({"listing", true, true, false, 256u << 20, true}, 8700, 120); }
 
 TEST(History, SpreadLargerThanMemory) { check_all({"listing", true, true, false, 300}, 8000, 80); }
 

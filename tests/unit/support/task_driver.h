@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -163,6 +164,7 @@ class Slot {
     if (!open_) return;
     task_->before_commit(outputs_);
     for (PendingOutputs::Item& item : outputs_.take()) {
+      emitted_.insert(item.topic);
       item.record.timestamp = next_;
       topics_.log(item.topic, item.partition).push_back(std::move(item.record));
     }
@@ -199,6 +201,7 @@ class Slot {
   }
 
   int64_t restored_records() const { return restored_; }
+  const std::set<std::string>& emitted() const { return emitted_; }  // topics
 
  private:
   static void check(const Status& status) {
@@ -248,6 +251,7 @@ class Slot {
   std::unique_ptr<TaskStore> store_;
   std::unique_ptr<Task> task_;
   PendingOutputs outputs_;
+  std::set<std::string> emitted_;
   int64_t next_ = 0;
   int64_t committed_ = 0;
   bool open_ = false;

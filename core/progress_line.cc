@@ -1,4 +1,4 @@
-#include "cli/progress_line.h"
+#include "core/progress_line.h"
 
 #include <fmt/format.h>
 #include <unistd.h>

@@ -1,0 +1,22 @@
+#pragma once
+// Who reads which topics on the way from raw to the tables, as the topology and the sink say.
+
+#include <string>
+#include <vector>
+
+#include "core/settings.h"
+#include "topics/dataset.h"
+
+namespace sujip {
+
+struct Reader {
+  std::string name;                 // of the stage, or "sink"
+  std::string group;                // consumer group, or the sink's name in sujip.sink_progress
+  bool in_database = false;         // where its positions are
+  std::vector<std::string> topics;  // with prefix
+};
+
+// In the order of the data.
+std::vector<Reader> readers(const Datasets& datasets, const std::string& prefix);
+
+}  // namespace sujip
