@@ -28,7 +28,9 @@ CallError CallError::take(rd_kafka_error_t* error) {
 Result<rd_kafka_conf_t*> make_conf(const Config& base, const Config& overrides) {
   rd_kafka_conf_t* conf = rd_kafka_conf_new();
   std::array<char, 512> reason{};
-  for (const Config* part : {&base, &overrides}) {
+  // A broker that comes back is found within a second; by default the pauses between two tries grow to ten.
+  const Config common = {{"reconnect.backoff.max.ms", "1000"}};
+  for (const Config* part : {&common, &base, &overrides}) {
     for (const auto& [name, value] : *part) {
       if (rd_kafka_conf_set(conf, name.c_str(), value.c_str(), reason.data(), reason.size()) !=
           RD_KAFKA_CONF_OK) {

@@ -183,7 +183,7 @@ Result<std::vector<Lane::Restorer::Reading>> Lane::Restorer::stable_ends(
     if (steady_ms() > deadline) {
       if (!stable.ok()) return stable.error();
       return Error{"an open transaction does not end", kafka::to_string(topics[unstable]),
-                   "is another processor with the same prefix running?"};
+                   "is another processor with the same prefix running? docs/operating.md knows another cause"};
     }
     std::vector<kafka::MessagePtr> ignored;
     all_->consume(round < 20 ? 5 : 50, 1, ignored);  // a pause

@@ -204,7 +204,12 @@ Status Sink::share(const std::vector<Member>& members, const std::vector<Progres
       continue;
     }
     // A live owner gives it back by itself; ours that no writer holds was lost on the way.
-    if (!ours || (row.owner && *row.owner != owner_ && live.contains(*row.owner))) continue;
+    if (row.owner && *row.owner != owner_ && live.contains(*row.owner)) continue;
+    if (!ours) {
+      // The writer that gave it back had no session to say so: then whose it is would wait for us for good.
+      if (row.owner == owner_) SUJIP_CHECK_OK(progress_.release(*connection_, row.tp, row.epoch));
+      continue;
+    }
     SUJIP_TRY(const auto claim, progress_.claim(*connection_, row.tp, row.epoch));
     if (!claim) continue;
     workers_[writer_of(row.tp, members.size(), workers_.size())]->give(*claim, target->second);

@@ -146,7 +146,8 @@ void Worker::release(const kafka::TopicPartition& tp) {
   if (found == partitions_.end()) return;
   const int64_t epoch = found->second.epoch;
   drop(tp, "");
-  // Only a courtesy: without it the next owner claims it as soon as it sees that we are gone.
+  // Only a courtesy: without a session, the sink's own says it a moment later, and when we are gone
+  // nobody needs to.
   if (pg::Connection* session = writer_.session()) (void)progress_->release(*session, tp, epoch);
 }
 
@@ -260,12 +261,15 @@ void Worker::settle(bool wait) {
 void Worker::rewind() {
   open_->batch.clear();
   open_->moves.clear();
+  std::vector<kafka::Position> positions;
   for (auto& [tp, partition] : partitions_) {
-    (void)consumer_->remove(tp);
-    (void)consumer_->add({tp, partition.committed});
     partition.from = partition.position = partition.committed;
+    positions.push_back({tp, partition.committed});
   }
   last_partition_ = nullptr;
+  // One assignment for all. A partition that we believe to read and the consumer does not would stand
+  // still for good, one that it reads from elsewhere would lose rows: then rather start again.
+  if (auto assigned = consumer_->assign(positions); !assigned) give_up(assigned.error());
 }
 
 }  // namespace sujip::sink

@@ -296,6 +296,39 @@ def test_two_sinks_that_come_and_go(world):
     products.check(world)
 
 
+def test_a_sink_that_has_written_nothing_gives_partitions_back(world):
+    """Its writers have no session yet, so what they give back has to be said by somebody else."""
+    first = world.start("--writers", "3")
+
+    def owners():
+        return dict(world.query("select split_part(owner, ':', 2), count(*) from sujip.sink_progress "
+                                "group by 1"))
+    wait_for("the first sink to own all", lambda: len(owners()) == 1 and None not in owners())
+    world.start("--writers", "3")
+    wait_for("both sinks to own half", lambda: len(owners()) == 2 and None not in owners()
+             and max(owners().values()) - min(owners().values()) <= 2 * len(owners()), 15)
+    products, producer = Products(world, seed=13), world.producer()
+    transaction(producer, lambda p: [products.change(p) for _ in range(500)])
+    world.wait_until_caught_up()
+    assert first.poll() is None
+    products.check(world)
+
+
+def test_sessions_lost_while_partitions_move(world):
+    products, producer = Products(world, seed=14), world.producer()
+    world.start("--batch", "300")
+    for _ in range(4):
+        other = world.start("--batch", "300")
+        for _ in range(6):
+            transaction(producer, lambda p: [products.change(p) for _ in range(200)])
+            world.query("select pg_terminate_backend(pid) from pg_stat_activity where datname = "
+                        "current_database() and application_name like 'sujip sink%%'")
+        other.kill()
+        other.wait()
+    world.wait_until_caught_up()
+    products.check(world)
+
+
 def test_frozen_sink_is_fenced(world):
     products, producer = Products(world, seed=5), world.producer()
     frozen = world.start("--batch", "200")
