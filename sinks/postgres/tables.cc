@@ -164,9 +164,8 @@ Table loading_table() {
       plain("slice", "text"),         plain("state", "text", true),
       plain("rows", "bigint"),        millis("started_at", "ts_ms"),
       millis("ts", "ts_ms")};
-  Table table = ledger("run_log", std::move(columns), {"scope", "run", "stage", "attempt", "file"});
-  table.conflict = Conflict::keep;
-  return table;
+  // A run over many partitions is told again as they apply it: its rows grow, and it is on its way again.
+  return ledger("run_log", std::move(columns), {"scope", "run", "stage", "attempt", "file"});
 }
 
 Table dead_letter_table() {

@@ -173,7 +173,9 @@ def test_reset_builds_the_same_again(shop):
     with shop.running("process"), shop.running("sink"):
         caught_up(shop)
         wait_for("the same rows", lambda: rows(shop) == before, 60)
-    assert {topic: shop.topic(topic)[:len(records)] for topic, records in kept.items()} == kept
+    # run.log gets new lines, in whatever partition.
+    for topic, records in kept.items():
+        assert set(records) <= set(shop.topic(topic)), topic
     assert sources == (shop.query("select * from sujip.source order by 1"),
                        shop.query("select * from sujip.feed_file order by 1,2"))
     assert collected == shop.query(

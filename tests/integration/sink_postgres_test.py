@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 import confluent_kafka
@@ -441,19 +442,31 @@ def test_column_added_while_readers_work(world, tmp_path):
     holder.cursor().execute("select count(*) from sujip.product")  # its lock stays until the end
     reader.autocommit = True
     reader.cursor().execute("set statement_timeout = '10s'")  # 5 times what the sink may wait for its lock
-    polls, asked_for_lock = [0], []
+    polls, failed, done, asked_for_lock = [0], [], threading.Event(), []
 
-    def poll():
-        with reader.cursor() as cursor:
-            cursor.execute("select count(*) from sujip.product")
-            polls[0] += 1
+    def read():
+        try:
+            while not done.is_set():
+                with reader.cursor() as cursor:
+                    cursor.execute("select count(*) from sujip.product")
+                polls[0] += 1
+        except psycopg2.Error as error:
+            failed.append(error)
+
+    def asked():
+        # Beside the reader, which stands behind the sink for as long as that waits.
         asked_for_lock.extend(world.query(
             "select 1 from pg_locks where mode = 'AccessExclusiveLock' and not granted"))
         return len(asked_for_lock) >= 2 and polls[0] >= 50
 
     world.env["SUJIP_SHARE"] = str(tmp_path)
+    reading = threading.Thread(target=read, daemon=True)
+    reading.start()
     new = world.start()
-    wait_for("the new sink to ask for the table while readers go on", poll)
+    wait_for("the new sink to ask for the table while readers go on", asked)
+    done.set()
+    reading.join(30)
+    assert not failed and not reading.is_alive(), failed
     columns = "select 1 from information_schema.columns where table_name = 'product' and column_name = 'brand'"
     assert not world.query(columns)
     transaction(producer, lambda p: [products.change(p) for _ in range(1000)])  # the old one goes on, too
