@@ -79,6 +79,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--rate", type=int, default=5000)
     p.add_argument("--seconds", type=int, default=60)
+    p.add_argument("--warm", type=int, default=20, help="seconds before the first probe: a broker starts cold")
     p.add_argument("--probes", type=int, default=20, help="probes a second")
     p.add_argument("--commit-interval", type=int, default=20)
     p.add_argument("--program", default=str(HERE.parents[1] / "build/release/sujip"))
@@ -104,7 +105,7 @@ def main():
         began = time.monotonic()
         cpu = None
         sent = 0
-        warm = 5  # seconds before the first probe
+        warm = args.warm
         with open(data / "events.jsonl", "rb") as events:
             while (elapsed := time.monotonic() - began) < args.seconds + warm:
                 while sent < elapsed * args.rate:
@@ -128,6 +129,11 @@ def main():
         rows.stop.set()
         to_total = [1000 * (totals.seen[n] - t) for n, t in waiting.items() if n in totals.seen]
         to_row = [1000 * (rows.seen[n] - t) for n, t in waiting.items() if n in rows.seen]
+        slow = [(round(t - began, 1), round(1000 * (totals.seen.get(n, t) - t)), round(1000 * (rows.seen.get(n, t) - t)))
+                for n, t in waiting.items()
+                if max(totals.seen.get(n, t), rows.seen.get(n, t)) - t > 0.4]
+        if slow:
+            say(f"slow probes (sent at s, total after ms, row after ms): {slow[:40]}")
         result = {"bench": "latency", "rate": args.rate, "probes": len(waiting),
                   "exact": len(to_total) == len(to_row) == len(waiting),
                   "rollup_p50_ms": round(percentile(to_total, 0.5), 1),
