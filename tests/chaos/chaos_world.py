@@ -170,12 +170,21 @@ class ChaosWorld:
         finally:
             connection.close()
 
-    def transactions(self):
-        """What the broker says about them: an open one that stays explains much."""
-        done = subprocess.run([servers_module.KAFKA, "tool", "org.apache.kafka.tools.TransactionsCommand",
-                               "--bootstrap-server", self.direct, "list"], env=self.servers.environment,
-                              capture_output=True, text=True, timeout=60)
-        return done.stdout + done.stderr[-500:]
+    def told_by_servers(self):
+        """When something stands still: transactions, who owns a sink's partitions, what sessions wait for."""
+        told = ""
+        for words in (["list"], ["find-hanging", "--broker-id", "1", "--max-transaction-timeout", "0"]):
+            done = subprocess.run(
+                [servers_module.KAFKA, "tool", "org.apache.kafka.tools.TransactionsCommand",
+                 "--bootstrap-server", self.direct, *words], env=self.servers.environment,
+                capture_output=True, text=True, timeout=60)
+            told += done.stdout + done.stderr[-500:]
+        for question in ("select member, owner, heartbeat_at::text from sujip.sink_member",
+                         "select owner, count(*), max(updated_at)::text from sujip.sink_progress group by 1",
+                         "select application_name, state, wait_event, pg_blocking_pids(pid), left(query, 100)"
+                         " from pg_stat_activity where application_name like 'sujip%'"):
+            told += "".join(f"{row}\n" for row in self.sql(question))
+        return told
 
     def close(self):
         for one in self.all:
@@ -183,7 +192,7 @@ class ChaosWorld:
             one.kill()
         if self.keep_logs:
             pathlib.Path(self.keep_logs).mkdir(parents=True, exist_ok=True)
-            for log in self.folder.glob("*.log"):
+            for log in (*self.folder.glob("*.log"), *self.folder.glob("kafka/broker.log*")):
                 shutil.copy(log, self.keep_logs)
         self.kafka_proxy.close()
         self.pg_proxy.close()

@@ -37,7 +37,7 @@ class Feeder:
         self.oracle = Oracle(datasets)
         self.producer = confluent_kafka.Producer({
             "bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 5,
-            "message.timeout.ms": 300000, "log_level": 0, "queue.buffering.max.messages": 1000000})
+            "message.timeout.ms": 300000, "reconnect.backoff.max.ms": 1000, "log_level": 0, "queue.buffering.max.messages": 1000000})
         self.lock = threading.Lock()
         self.written = collections.Counter()
         self.refused = []

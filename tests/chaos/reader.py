@@ -55,7 +55,7 @@ class Reader:
         return confluent_kafka.Consumer({
             "bootstrap.servers": self.bootstrap, "group.id": group, "enable.auto.commit": False,
             "isolation.level": "read_committed", "auto.offset.reset": "error",
-            "fetch.wait.max.ms": 50, "log_level": 0, **more})
+            "fetch.wait.max.ms": 50, "reconnect.backoff.max.ms": 1000, "log_level": 0, **more})
 
     def close(self):
         self.consumer.close()
