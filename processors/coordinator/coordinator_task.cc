@@ -18,6 +18,13 @@ KeyHash key_of(const RunId& run) {
   return {static_cast<uint64_t>(run.snapshot_ms) ^ (1ULL << 63), static_cast<uint64_t>(run.seq)};
 }
 
+// Why a person released or rejected the run: without a word it isn't the reason for which it was held.
+std::string_view said_by_person(const ScopeRun& run) {
+  for (const auto& [partition, tally] : run.tallies)
+    if (tally.outcome == run.outcome && tally.by == run.by) return tally.reason;
+  return {};
+}
+
 }  // namespace
 
 CoordinatorTask::CoordinatorTask(int32_t partition, TaskStore& store)
@@ -160,21 +167,21 @@ void CoordinatorTask::decide(ScopeRun& run, const Tally& tally, Outputs& outputs
 }
 
 void CoordinatorTask::tell(const ScopeRun& run, int32_t partition, Outputs& outputs) {
-  const auto write = [&](Decision decision, std::string_view by) {
-    const Verdict verdict{run.run, decision, std::string(by), run.reason};
+  const auto write = [&](Decision decision, std::string_view by, std::string_view reason) {
+    const Verdict verdict{run.run, decision, std::string(by), std::string(reason)};
     outputs.emit_control(run.topic, partition, run.scope, run.run, RecordKind::verdict, encode(verdict));
   };
   switch (run.outcome) {
-    case Outcome::accepted: write(Decision::accept, kByCoordinator); break;
-    case Outcome::partial: write(Decision::accept_partial, kByCoordinator); break;
+    case Outcome::accepted: write(Decision::accept, kByCoordinator, run.reason); break;
+    case Outcome::partial: write(Decision::accept_partial, kByCoordinator, run.reason); break;
     case Outcome::held:
-    case Outcome::overtaken: write(Decision::hold, kByCoordinator); break;
+    case Outcome::overtaken: write(Decision::hold, kByCoordinator, run.reason); break;
     case Outcome::released:
-      write(Decision::hold, kByCoordinator);
-      write(Decision::release, run.by);
+      write(Decision::hold, kByCoordinator, run.reason);
+      write(Decision::release, run.by, said_by_person(run));
       break;
-    case Outcome::rejected: write(Decision::reject, run.by); break;
-    default: write(Decision::reject, kByCoordinator);
+    case Outcome::rejected: write(Decision::reject, run.by, said_by_person(run)); break;
+    default: write(Decision::reject, kByCoordinator, run.reason);
   }
 }
 

@@ -33,7 +33,7 @@ class Reader:
         self.seen = collections.defaultdict(list)  # (dataset, key) -> [Change]
         self.revs, self.rows = {}, {}
         self.rollups = collections.defaultdict(dict)  # dataset -> {key bytes: value bytes}
-        self.outcomes, self.dead = {}, collections.Counter()
+        self.outcomes, self.dead, self.dead_reasons = {}, collections.Counter(), {}
         self.checked = collections.Counter()
         self.done_keys = {}
         self.last = {}       # (topic, partition) -> offset of the last record
@@ -96,7 +96,9 @@ class Reader:
             self.outcomes[subject, run] = message.value()
         elif topic == "dead.letter":
             told = read_json(message.value())
-            self.dead[told["topic"], told["partition"], told["offset"]] += 1
+            at = told["topic"], told["partition"], told["offset"]
+            self.dead[at] += 1
+            self.dead_reasons[at] = told["reason"]
 
     def change(self, dataset, message):
         d = self.oracle.datasets[dataset]
@@ -245,12 +247,31 @@ class Reader:
         for at in self.oracle.dead | self.dead.keys():
             count = self.dead[at]
             if at not in self.oracle.dead:
-                self.found.add("wrong", f"dead.letter {at}")
+                self.found.add("wrong", f"dead.letter {at}: {self.dead_reasons[at]}; {self.twins(*at)}")
             elif count != 1:
                 self.found.add("lost" if count == 0 else "duplicated", f"dead.letter {at}: {count}")
         stored = {row for row in self.query('select topic, partition, "offset" from sujip.dead_letter')}
         if stored != self.oracle.dead:
             self.found.add("wrong", f"table dead_letter: {len(stored)} rows, not {len(self.oracle.dead)}")
+
+    def twins(self, topic, partition, offset):
+        """Where the record of this place stands in its topic, in words: more than once, and the broker has
+        taken what an idempotent producer repeated."""
+        reader = self.client("chaos-twins", **{"enable.partition.eof": True})
+        try:
+            reader.assign([confluent_kafka.TopicPartition(self.prefix + topic, partition, 0)])
+            records, deadline = [], time.monotonic() + 30
+            while time.monotonic() < deadline:
+                message = reader.poll(1)
+                if message is not None and message.error() is None:
+                    records.append((message.offset(), (message.key(), message.value(), message.headers(),
+                                                       message.timestamp())))
+                elif message is not None and message.error().code() == EOF:
+                    break
+        finally:
+            reader.close()
+        wanted = dict(records).get(offset)
+        return f"the record stands at {[at for at, record in records if record == wanted]}"
 
     def compare_table(self, d):
         stored = {}

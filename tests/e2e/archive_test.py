@@ -241,10 +241,9 @@ def test_archive_wipe_restore_the_same_tables(lived, make_world, share):
     for topic, partitions in before.items():
         for p, now in records(world, topic).items():
             assert now[:len(partitions[p])] == partitions[p]
-            # Whose words the reason has depends on which partition speaks first; what is decided does not.
-            said = {verdict_of(r)[:2] for r in partitions[p] if verdict_of(r)}
-            added = [verdict_of(r) for r in now[len(partitions[p]):]]
-            assert all(v and v[:2] in said for v in added), (said, added)
+            said = {repeatable(verdict_of(r)) for r in partitions[p] if verdict_of(r)}
+            added = [repeatable(verdict_of(r)) for r in now[len(partitions[p]):]]
+            assert all(v in said for v in added), (said, added)
     # The run that was held waits for a person here, too.
     wait_for("the group to be left", lambda: world.run("restore", lived.archive, code=None).code == 0, 30)
     assert {topic: {p: now[:len(before[topic][p])] for p, now in records(world, topic).items()} for topic in RAW} \
@@ -261,6 +260,12 @@ def verdict_of(record):
         return None
     verdict = json.loads(record[1])
     return verdict["run"], verdict["verdict"], verdict["by"], verdict["reason"]
+
+
+def repeatable(verdict):
+    """What of a verdict is said again in the same words: the coordinator's reason grows with what it has heard
+    by then (held, then released), a person's is the person's."""
+    return verdict if verdict is None or verdict[2] != "coordinator" else verdict[:3]
 
 
 def test_archive_killed_again_and_again(lived, tmp_path):

@@ -2,7 +2,9 @@
 
 import os
 import pathlib
+import shutil
 import socket
+import tempfile
 
 import pytest
 
@@ -38,9 +40,10 @@ def clean_environment():
 
 
 @pytest.fixture
-def folder(tmp_path):
-    """A temporary folder that PostgreSQL's user may enter too: pytest's own are private."""
-    for parent in (tmp_path, *tmp_path.parents):
-        if parent.owner() == pathlib.Path.home().owner() and "pytest" in str(parent):
-            parent.chmod(0o755)
-    return tmp_path
+def folder():
+    """A temporary folder that PostgreSQL's user may enter too. Not one of pytest's: any pytest that starts
+    beside this one closes their common root to others again."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="sujip-packaging-"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
