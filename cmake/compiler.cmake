@@ -47,7 +47,7 @@ find_program(SUJIP_CCACHE ccache)
 if(SUJIP_CCACHE)
   # Relative paths in the cache: another checkout of the same sources finds them, too.
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}
-    CCACHE_NOHASHDIR=true ${SUJIP_CCACHE})
+    CCACHE_NOHASHDIR=true CCACHE_SLOPPINESS=pch_defines,time_macros ${SUJIP_CCACHE})
 endif()
 find_program(SUJIP_MOLD mold)
 if(SUJIP_MOLD)
