@@ -25,7 +25,7 @@ Result<std::unique_ptr<Producer>> Producer::create(const ProducerConfig& config)
       {"batch.size", "1000000"},
       {"batch.num.messages", "10000"},
       {"queue.buffering.max.messages", "1000000"},
-      {"queue.buffering.max.kbytes", "65536"},
+      {"queue.buffering.max.kbytes", "32768"},
       {"socket.nagle.disable", "true"},
       {"retry.backoff.ms", "10"},
       {"delivery.report.only.error", "true"},

@@ -109,8 +109,13 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& dir, const std::st
   impl.options.max_background_jobs = 2;
   impl.options.info_log_level = rocksdb::WARN_LEVEL;
   impl.options.keep_log_file_num = 2;
-  // Only ingested files, so the levels see many small sorted files: let them merge early.
-  impl.options.level0_file_num_compaction_trigger = 8;
+  // Each checkpoint is spread over all keys, so a merge of the first level rewrites the whole second one:
+  // many at a time, and one level up to a size at which the next one is worth it. Their filters are in
+  // memory, so that reading costs little more.
+  impl.options.level0_file_num_compaction_trigger = 16;
+  impl.options.level0_slowdown_writes_trigger = 48;
+  impl.options.level0_stop_writes_trigger = 64;
+  impl.options.max_bytes_for_level_base = 1ULL << 30;
 
   rocksdb::DB* db = nullptr;
   const std::string path = dir + "/db";
@@ -138,20 +143,31 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& dir, const std::st
   return self;
 }
 
-void Store::scan(uint64_t task, uint8_t space, uint64_t prefix,
-                 const std::function<void(const KeyHash&, std::string_view)>& f) const {
-  const std::string from = prefix_key(task, space, prefix);
+struct Store::View::Impl {
+  std::unique_ptr<rocksdb::Iterator> it;
+};
+
+Store::View::View(const Store& store) : impl_(std::make_unique<Impl>()) {
   rocksdb::ReadOptions options;
   options.prefix_same_as_start = true;
-  const std::unique_ptr<rocksdb::Iterator> it(impl_->db->NewIterator(options));
-  for (it->Seek(from); it->Valid(); it->Next()) {
-    const std::string_view key(it->key().data(), it->key().size());
+  impl_->it.reset(store.impl_->db->NewIterator(options));
+}
+
+Store::View::~View() = default;
+Store::View::View(View&&) noexcept = default;
+Store::View& Store::View::operator=(View&&) noexcept = default;
+
+void Store::View::scan(uint64_t task, uint8_t space, uint64_t prefix,
+                       const std::function<void(const KeyHash&, std::string_view)>& f) {
+  const std::string from = prefix_key(task, space, prefix);
+  rocksdb::Iterator& it = *impl_->it;
+  for (it.Seek(from); it.Valid(); it.Next()) {
+    const std::string_view key(it.key().data(), it.key().size());
     if (key.size() != from.size() + 16 || !key.starts_with(from)) break;
     const std::string_view tail = key.substr(from.size());
-    f({read_big_endian(tail), read_big_endian(tail.substr(8))},
-      {it->value().data(), it->value().size()});
+    f({read_big_endian(tail), read_big_endian(tail.substr(8))}, {it.value().data(), it.value().size()});
   }
-  if (!it->status().ok()) throw std::runtime_error("reading local state: " + it->status().ToString());
+  if (!it.status().ok()) throw std::runtime_error("reading local state: " + it.status().ToString());
 }
 
 std::string Store::meta(uint64_t task) const {

@@ -29,9 +29,22 @@ class Store {
                                              size_t cache_bytes);
   ~Store();
 
-  // Calls f(key, value) for every row of task/space/prefix in key order.
-  void scan(uint64_t task, uint8_t space, uint64_t prefix,
-            const std::function<void(const KeyHash&, std::string_view)>& f) const;
+  // The rows as they were when it was made; making one costs as much as reading some tens of rows. It
+  // keeps files that compaction has replaced on the disk: let it go from time to time. For one thread.
+  class View {
+   public:
+    explicit View(const Store& store);
+    ~View();
+    View(View&&) noexcept;
+    View& operator=(View&&) noexcept;
+    // Calls f(key, value) for every row of task/space/prefix in key order.
+    void scan(uint64_t task, uint8_t space, uint64_t prefix,
+              const std::function<void(const KeyHash&, std::string_view)>& f);
+
+   private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+  };
   // A small value of the task, outside of the rows ("" when there is none).
   std::string meta(uint64_t task) const;
 

@@ -25,9 +25,10 @@ Block& TaskStore::block(uint8_t space, uint64_t prefix) {
   block.used = ++uses_;
   if (!is_new) return block;
   block.name = {space, prefix};
-  if (store_ != nullptr)
-    store_->scan(task_, space, prefix,
-                 [&](const KeyHash& k, std::string_view value) { block.load(k, value); });
+  if (store_ != nullptr) {
+    if (!view_) view_.emplace(*store_);
+    view_->scan(task_, space, prefix, [&](const KeyHash& k, std::string_view value) { block.load(k, value); });
+  }
   block.counted = block.bytes() + kBlockOverhead;
   count(block.counted, 0);
   return block;
@@ -55,6 +56,7 @@ void TaskStore::erase(Block& block, const KeyHash& key) {
 
 // A tenth more than needed goes at once, so that sorting by age is rare.
 void TaskStore::release_memory() {
+  view_.reset();
   const size_t used = budget_->used.load(std::memory_order_relaxed);
   if (store_ == nullptr || used <= budget_->limit) return;
   const size_t excess = used - budget_->limit + budget_->limit / 10;
@@ -71,6 +73,11 @@ void TaskStore::release_memory() {
     count(0, block->counted);
     blocks_.erase(BlockKey(block->name));
   }
+}
+
+Status TaskStore::wipe() {
+  view_.reset();
+  return store_ != nullptr ? store_->wipe(task_) : Status();
 }
 
 size_t TaskStore::dirty_bytes() const {
@@ -90,6 +97,7 @@ void TaskStore::write(Store::Checkpoint& checkpoint, std::string_view meta) {
 }
 
 void TaskStore::written() {
+  view_.reset();  // a block may be read again from now on that has just gone into the store
   for (Held* block : dirty_) {
     block->written();
     changed(*block, true);

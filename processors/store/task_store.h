@@ -11,6 +11,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,8 +44,8 @@ class TaskStore {
   void put(Block& block, const KeyHash& key, std::string_view value);
   void erase(Block& block, const KeyHash& key);
 
-  // Lets clean blocks go while the budget is exceeded, as many as this task's part of it. Call between
-  // records.
+  // Lets clean blocks go while the budget is exceeded, as many as this task's part of it, and the view of
+  // the store. Call between records, once a commit.
   void release_memory();
   size_t bytes() const { return bytes_; }
   // Bytes of the blocks that the next checkpoint has to write from.
@@ -57,7 +58,7 @@ class TaskStore {
 
   uint64_t task() const { return task_; }
   std::string meta() const { return store_ != nullptr ? store_->meta(task_) : std::string(); }
-  Status wipe() { return store_ != nullptr ? store_->wipe(task_) : Status(); }
+  Status wipe();
 
  private:
   using BlockKey = std::pair<uint8_t, uint64_t>;
@@ -73,6 +74,8 @@ class TaskStore {
   void count(size_t more, size_t less);
 
   Store* store_;
+  // Made when something is read, kept until the next commit.
+  std::optional<Store::View> view_;
   uint64_t task_;
   std::shared_ptr<MemoryBudget> budget_;
   size_t bytes_ = 0;

@@ -23,7 +23,7 @@ using Rows = std::map<std::pair<uint64_t, uint64_t>, std::string>;
 Rows scanned(const Store& store, uint64_t task, uint8_t space, uint64_t prefix) {
   Rows out;
   std::pair<uint64_t, uint64_t> last;
-  store.scan(task, space, prefix, [&](const KeyHash& k, std::string_view v) {
+  Store::View(store).scan(task, space, prefix, [&](const KeyHash& k, std::string_view v) {
     const std::pair now(k.high, k.low);
     EXPECT_TRUE(out.empty() || last < now) << "not in key order";
     last = now;
