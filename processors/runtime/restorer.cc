@@ -12,6 +12,7 @@ namespace sujip {
 namespace {
 
 constexpr int kAskMs = 1000;       // one request; short, so that cancel() is
+constexpr int64_t kManyRecords = 100'000;  // from which on what a partition's store has isn't looked at
 constexpr int kPatienceMs = 60000;  // until a step that does not get on is given up
 
 int64_t steady_ms() {
@@ -116,6 +117,7 @@ Status Lane::Restorer::restore(const std::stop_token& stop, const std::vector<Sl
     config.client_id = "sujip-restore";
     config.partition_eof = true;
     config.fetch_wait_ms = 10;
+    config.queue_kbytes = 16384;
     SUJIP_TRY(reader_, kafka::Consumer::create(config));
     config.extra = {{"isolation.level", "read_uncommitted"}};
     SUJIP_TRY(all_, kafka::Consumer::create(config));
@@ -211,6 +213,7 @@ Status Lane::Restorer::read(const std::stop_token& stop, std::vector<Reading> re
   struct Progress {
     StatePositions positions;
     size_t open = 0;
+    int64_t records = 0;
   };
   std::map<Slot*, Progress> slots;
   std::map<std::string, Reading*> open;  // by "topic/partition"
@@ -220,15 +223,22 @@ Status Lane::Restorer::read(const std::stop_token& stop, std::vector<Reading> re
     progress.positions[r.topic] = std::max(r.from, int64_t{0});
     if (!r.open()) continue;
     ++progress.open;
+    progress.records += r.end - r.from;
     open[kafka::to_string(r.tp)] = &r;
     from.push_back({r.tp, r.from > 0 ? r.from : RD_KAFKA_OFFSET_BEGINNING});
   }
-  for (auto& [slot, progress] : slots)
+  for (auto& [slot, progress] : slots) {
+    slot->store->set_blind(progress.records > kManyRecords);
     if (progress.open == 0) done(slot);
+  }
   if (open.empty()) return {};
   SUJIP_CHECK_OK(reader_->assign(from));
   std::vector<kafka::MessagePtr> batch;
   int64_t heard = steady_ms();
+  // Messages of a partition mostly come together: then its name need not be made again.
+  const rd_kafka_topic_t* last_topic = nullptr;
+  int32_t last_partition = -1;
+  auto at = open.end();
   while (!open.empty()) {
     batch.clear();
     reader_->consume(10, 5000, batch);
@@ -238,10 +248,13 @@ Status Lane::Restorer::read(const std::stop_token& stop, std::vector<Reading> re
       return Error{"reading state back: nothing comes", "Kafka at " + options_.bootstrap, ""};
     for (const auto& message : batch) {
       if (message->rkt == nullptr) continue;
-      const std::string name =
-          fmt::format("{}/{}", rd_kafka_topic_name(message->rkt), message->partition);
-      const auto at = open.find(name);
+      if (message->rkt != last_topic || message->partition != last_partition) {
+        last_topic = message->rkt;
+        last_partition = message->partition;
+        at = open.find(fmt::format("{}/{}", rd_kafka_topic_name(last_topic), last_partition));
+      }
       if (at == open.end()) continue;
+      const std::string& name = at->first;
       Reading& r = *at->second;
       Progress& progress = slots[r.slot];
       if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
@@ -266,13 +279,23 @@ Status Lane::Restorer::read(const std::stop_token& stop, std::vector<Reading> re
         continue;  // an earlier end
       }
       progress.positions[r.topic] = r.end;
+      Slot& slot = *r.slot;
       open.erase(at);
-      if (--progress.open == 0) done(r.slot);
+      at = open.end();
+      if (--progress.open > 0) continue;
+      if (slot.store->blind()) {
+        SUJIP_CHECK_OK(save(slot, progress.positions));
+        slot.store->set_blind(false);
+      }
+      done(&slot);
     }
     const size_t share = options_.checkpoint_bytes / slots.size();
-    for (auto& [slot, progress] : slots)
-      if (progress.open > 0 && slot->store->dirty() && slot->store->dirty_bytes() > share)
+    for (auto& [slot, progress] : slots) {
+      if (progress.open == 0) continue;
+      const size_t dirty = slot->store->dirty_bytes();
+      if (dirty > share || (dirty > share / 4 && slot->store->over_budget()))
         SUJIP_CHECK_OK(save(*slot, progress.positions));
+    }
   }
   return reader_->assign({});
 }

@@ -25,7 +25,7 @@ Block& TaskStore::block(uint8_t space, uint64_t prefix) {
   block.used = ++uses_;
   if (!is_new) return block;
   block.name = {space, prefix};
-  if (store_ != nullptr) {
+  if (store_ != nullptr && !blind_) {
     if (!view_) view_.emplace(*store_);
     view_->scan(task_, space, prefix, [&](const KeyHash& k, std::string_view value) { block.load(k, value); });
   }
@@ -38,6 +38,7 @@ void TaskStore::changed(Block& block, bool was_dirty) {
   Held& held = static_cast<Held&>(block);
   if (!was_dirty && block.dirty()) dirty_.push_back(&held);
   const size_t now = block.bytes() + kBlockOverhead;
+  if (block.dirty()) dirty_bytes_ += was_dirty ? now - held.counted : now;
   count(now, held.counted);
   held.counted = now;
 }
@@ -50,6 +51,7 @@ void TaskStore::put(Block& block, const KeyHash& key, std::string_view value) {
 
 void TaskStore::erase(Block& block, const KeyHash& key) {
   const bool was_dirty = block.dirty();
+  if (blind_) block.put(key, {});  // the store may have it
   block.erase(key);
   changed(block, was_dirty);
 }
@@ -80,10 +82,16 @@ Status TaskStore::wipe() {
   return store_ != nullptr ? store_->wipe(task_) : Status();
 }
 
-size_t TaskStore::dirty_bytes() const {
-  size_t out = 0;
-  for (const Held* block : dirty_) out += block->counted;
-  return out;
+void TaskStore::set_blind(bool blind) {
+  if (blind_ != blind) forget_all();
+  blind_ = blind;
+}
+
+void TaskStore::forget_all() {
+  count(0, bytes_);
+  blocks_.clear();
+  dirty_.clear();
+  dirty_bytes_ = 0;
 }
 
 void TaskStore::write(Store::Checkpoint& checkpoint, std::string_view meta) {
@@ -98,11 +106,13 @@ void TaskStore::write(Store::Checkpoint& checkpoint, std::string_view meta) {
 
 void TaskStore::written() {
   view_.reset();  // a block may be read again from now on that has just gone into the store
+  if (blind_) return forget_all();
   for (Held* block : dirty_) {
     block->written();
     changed(*block, true);
   }
   dirty_.clear();
+  dirty_bytes_ = 0;
 }
 
 }  // namespace sujip

@@ -44,12 +44,19 @@ class TaskStore {
   void put(Block& block, const KeyHash& key, std::string_view value);
   void erase(Block& block, const KeyHash& key);
 
+  // Blind: blocks don't show what the store has of them, and go with every checkpoint. For many rows of
+  // which only the last state counts, as when a topic is read back: nothing is read to write them. Turning
+  // it on or off drops what no checkpoint has.
+  void set_blind(bool blind);
+  bool blind() const { return blind_; }
+
   // Lets clean blocks go while the budget is exceeded, as many as this task's part of it, and the view of
   // the store. Call between records, once a commit.
   void release_memory();
   size_t bytes() const { return bytes_; }
   // Bytes of the blocks that the next checkpoint has to write from.
-  size_t dirty_bytes() const;
+  size_t dirty_bytes() const { return dirty_bytes_; }
+  bool over_budget() const { return budget_->used.load(std::memory_order_relaxed) > budget_->limit; }
   bool dirty() const { return !dirty_.empty(); }
 
   // Adds the dirty rows and `meta` to a checkpoint; after it was ingested call written().
@@ -72,6 +79,7 @@ class TaskStore {
   };
   void changed(Block& block, bool was_dirty);
   void count(size_t more, size_t less);
+  void forget_all();
 
   Store* store_;
   // Made when something is read, kept until the next commit.
@@ -79,6 +87,8 @@ class TaskStore {
   uint64_t task_;
   std::shared_ptr<MemoryBudget> budget_;
   size_t bytes_ = 0;
+  size_t dirty_bytes_ = 0;
+  bool blind_ = false;
   uint64_t uses_ = 0;
   // By pointer, so that a block stays where it is. Looked up for every scope: one miss, not a chain.
   boost::unordered_flat_map<BlockKey, std::unique_ptr<Held>, BlockKeyHash> blocks_;

@@ -172,6 +172,47 @@ TEST(TaskStore, CleanBlocksLeaveDirtyOnesStay) {
   EXPECT_EQ(task.bytes(), 0U);
 }
 
+// Rows and deletes written without a look at the store end in the same state, across checkpoints and reopens.
+TEST(TaskStore, BlindWritesLeaveWhatLookedUpOnesWould) {
+  EXPECT_TRUE(rc::check([] {
+    const TempDir dir;
+    auto store = open(dir.path());
+    auto task = std::make_unique<TaskStore>(store.get(), "a", 1 << 20);
+    std::map<uint64_t, Rows> oracle;
+    task->set_blind(*rc::gen::arbitrary<bool>());
+    for (const int what : *rc::gen::container<std::vector<int>>(rc::gen::inRange(0, 20))) {
+      const auto prefix = *rc::gen::inRange<uint64_t>(0, 4);
+      const KeyHash key{*rc::gen::inRange<uint64_t>(0, 6), 9};
+      Block& block = task->block(1, prefix);
+      if (what < 10) {
+        const auto value = *rc::gen::container<std::string>(rc::gen::inRange<char>(0, 127));
+        task->put(block, key, value);
+        oracle[prefix][{key.high, key.low}] = value;
+      } else if (what < 16) {
+        task->erase(block, key);
+        oracle[prefix].erase({key.high, key.low});
+      } else {
+        checkpoint(*store, *task, "m");
+        RC_ASSERT(!task->dirty());
+        RC_ASSERT(task->dirty_bytes() == 0U);
+        if (what == 18) task->set_blind(!task->blind());
+        if (what == 19) {
+          const bool blind = task->blind();
+          task = std::make_unique<TaskStore>(store.get(), "a", 1 << 20);
+          task->set_blind(blind);
+        }
+      }
+    }
+    checkpoint(*store, *task, "end");
+    task->set_blind(false);
+    for (uint64_t prefix = 0; prefix < 4; ++prefix) {
+      RC_ASSERT(scanned(*store, task->task(), 1, prefix) == oracle[prefix]);
+      for (const auto& [key, value] : oracle[prefix])
+        RC_ASSERT(task->block(1, prefix).find({key.first, key.second}) == std::optional<std::string_view>(value));
+    }
+  }));
+}
+
 TEST(TaskStore, BytesComeAndGoWithTheRows) {
   TaskStore task(nullptr, "a", 0);
   Block& block = task.block(1, 1);
