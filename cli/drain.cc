@@ -4,6 +4,7 @@
 
 #include "core/kafka/consumer.h"
 #include "topics/catalogue.h"
+#include "topics/generations.h"
 
 namespace sujip {
 
@@ -15,7 +16,10 @@ Result<Drain> Drain::open(const Settings& settings) {
   SUJIP_TRY(auto connection, pg::Connection::open(settings.pg));
   self.pg_ = std::make_unique<pg::Connection>(std::move(connection));
 
-  self.readers_ = readers(datasets, settings.prefix);
+  // What readers see; others may be behind.
+  SUJIP_TRY(auto generations, topics::read_generations(*self.pg_));
+  std::erase_if(generations.all, [](const auto& g) { return g.state != topics::GenerationState::live; });
+  self.readers_ = readers(datasets, settings.prefix, generations.all);
   return self;
 }
 

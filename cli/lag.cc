@@ -9,6 +9,7 @@
 #include "cli/positions.h"
 #include "core/exit_codes.h"
 #include "core/json_text.h"
+#include "topics/generations.h"
 
 namespace sujip {
 namespace {
@@ -51,7 +52,8 @@ bool moved(const std::vector<ReaderLag>& before, const std::vector<ReaderLag>& a
 // Verdicts go back into what was looked at first, and may be on their way while the others are looked at:
 // all are caught up when nothing has moved between two looks.
 Result<std::vector<ReaderLag>> measure(const Settings& settings) {
-  SUJIP_TRY(auto positions, Positions::open(settings));
+  SUJIP_TRY(const auto generations, topics::read_generations(settings));
+  SUJIP_TRY(auto positions, Positions::open(settings, generations.running()));
   SUJIP_TRY(auto last, look(positions));
   for (int n = 0; n < kLooks && behind(last) == 0; ++n) {
     SUJIP_TRY(auto now, look(positions));

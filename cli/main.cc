@@ -6,7 +6,9 @@
 
 #include "archive/commands.h"
 #include "cli/doctor.h"
+#include "cli/generation.h"
 #include "cli/lag.h"
+#include "cli/replay.h"
 #include "cli/reset.h"
 #include "cli/tail.h"
 #include "cli/topology.h"
@@ -57,6 +59,8 @@ int main(int argc, char** argv) {
   add_tail_command(app, settings);
   add_topology_command(app, settings);
   add_reset_command(app, settings);
+  add_replay_command(app, settings);
+  add_generation_commands(app, settings);
   add_topics_commands(app, settings);
   add_producer_commands(app, settings);
   add_processors_commands(app, settings);

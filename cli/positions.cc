@@ -10,11 +10,11 @@ constexpr int kTimeoutMs = 20000;
 
 }  // namespace
 
-Result<Positions> Positions::open(const Settings& settings) {
+Result<Positions> Positions::open(const Settings& settings, const std::vector<topics::Generation>& generations) {
   Positions self;
   self.settings_ = settings;
   SUJIP_TRY(const Datasets datasets, Datasets::load(settings.share + "/topics/datasets"));
-  self.readers_ = sujip::readers(datasets, settings.prefix);
+  self.readers_ = sujip::readers(datasets, settings.prefix, generations);
   SUJIP_TRY(self.admin_, kafka::Admin::create(settings.kafka));
   SUJIP_TRY(self.topics_, self.admin_->topics(kTimeoutMs));
   kafka::ConsumerConfig config;

@@ -24,7 +24,8 @@ struct ReaderPosition {
 
 class Positions {
  public:
-  static Result<Positions> open(const Settings& settings);
+  // Of the readers of these generations.
+  static Result<Positions> open(const Settings& settings, const std::vector<topics::Generation>& generations);
 
   const std::vector<Reader>& readers() const { return readers_; }
   // Partitions in the order of reader.topics. `behind` counts markers.

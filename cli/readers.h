@@ -6,6 +6,7 @@
 
 #include "core/settings.h"
 #include "topics/dataset.h"
+#include "topics/generation.h"
 
 namespace sujip {
 
@@ -17,6 +18,9 @@ struct Reader {
 };
 
 // In the order of the data.
-std::vector<Reader> readers(const Datasets& datasets, const std::string& prefix);
+std::vector<Reader> readers(const Datasets& datasets, const topics::Names& names);
+// Of all generations that are kept in step; those of later ones are called g<N>.entity and so on.
+std::vector<Reader> readers(const Datasets& datasets, const std::string& prefix,
+                            const std::vector<topics::Generation>& generations);
 
 }  // namespace sujip

@@ -18,6 +18,7 @@
 #include "processors/process.h"
 #include "sinks/postgres/reset.h"
 #include "topics/catalogue.h"
+#include "topics/generations.h"
 
 namespace sujip {
 namespace {
@@ -53,13 +54,17 @@ class Reset {
       : settings_(settings),
         options_(options),
         datasets_(value_or_leave(Datasets::load(settings.share + "/topics/datasets"), kExitUsage)),
-        way_(way_of_data(datasets_, settings.prefix)),
         admin_(value_or_leave(kafka::Admin::create(settings.kafka), kExitEnvironment)),
-        pg_(value_or_leave(pg::Connection::open(settings.pg), kExitEnvironment)) {
-    for (const WayStage& stage : way_.stages)
-      if (!stage.sink) groups_.push_back(stage.group);
-    for (const std::string& topic : way_.derived_topics()) derived_.push_back(topic);
-    find_folders();
+        pg_(value_or_leave(pg::Connection::open(settings.pg), kExitEnvironment)),
+        generations_(value_or_leave(topics::read_generations(pg_), kExitEnvironment).running()) {
+    for (const topics::Generation& g : generations_) {
+      const topics::Names names(settings.prefix, g.number);
+      ways_.push_back(way_of_data(g.of(datasets_), names));
+      for (const WayStage& stage : ways_.back().stages)
+        if (!stage.sink) groups_.push_back(stage.group);
+      for (const std::string& topic : ways_.back().derived_topics()) derived_.push_back(topic);
+      find_folders(g.number);
+    }
   }
 
   void run() {
@@ -75,8 +80,8 @@ class Reset {
   }
 
  private:
-  void find_folders() {
-    const fs::path stem = state_folder_stem(settings_);
+  void find_folders(int generation) {
+    const fs::path stem = state_folder_stem(settings_, generation);
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(stem.parent_path(), error))
       if (entry.path().filename().string().starts_with(stem.filename().string())) folders_.insert(entry.path());
@@ -87,13 +92,15 @@ class Reset {
     for (const std::string& group : groups_) fmt::print("group   {}: forgotten\n", group);
     for (const fs::path& folder : folders_) fmt::print("folder  {}: deleted\n", folder.string());
     std::set<std::string> tables;
-    for (const WayTable& t : way_.tables)
-      if (std::find(derived_.begin(), derived_.end(), t.topic) != derived_.end()) tables.insert(t.table);
+    for (const WayOfData& way : ways_)
+      for (const WayTable& t : way.tables)
+        if (std::find(derived_.begin(), derived_.end(), t.topic) != derived_.end()) tables.insert(t.table);
+    tables.erase("sujip.run_log");
     for (const std::string& table : tables) fmt::print("table   {}: emptied\n", table);
     fmt::print("table   sujip.run_log: the lines of processors and sinks deleted\n");
     fmt::print("table   sujip.sink_progress: positions in the topics above forgotten\n");
     std::string kept;
-    for (const WayTopic& t : way_.topics)
+    for (const WayTopic& t : way_of_data(datasets_, settings_.prefix).topics)
       if (!t.derived) kept += " " + t.name;
     fmt::print("kept   {}; sources, accounts, credentials, and what collectors remember\n", kept);
   }
@@ -129,7 +136,9 @@ class Reset {
   // same command finishes: tables can be filled again from the topics that are there, topics can be written
   // again from the raw ones.
   void work() {
-    check(sink::empty_tables(pg_, sink::declared_work(datasets_, settings_.prefix), derived_), kExitFailed);
+    for (const topics::Generation& g : generations_)
+      check(sink::empty_tables(pg_, sink::declared_work(g.of(datasets_), {settings_.prefix, g.number}), derived_),
+            kExitFailed);
     fmt::print("tables emptied\n");
     check(admin_->delete_groups(groups_), kExitFailed);
     for (const fs::path& folder : folders_) {
@@ -152,7 +161,8 @@ class Reset {
       if (there.contains(topic)) old.push_back(topic);
     check(admin_->delete_topics(old), kExitFailed);
     std::vector<kafka::TopicSpec> wanted;
-    for (kafka::TopicSpec& spec : topics::catalogue(datasets_, settings_.prefix))
+    for (const topics::Generation& g : generations_)
+     for (kafka::TopicSpec& spec : topics::derived_catalogue(g.of(datasets_), {settings_.prefix, g.number}))
       if (std::find(derived_.begin(), derived_.end(), spec.name) != derived_.end()) wanted.push_back(std::move(spec));
     // The broker works in the background: a topic that is still there would count as made.
     wait_until("deleted", [&](const auto& now) {
@@ -182,9 +192,10 @@ class Reset {
   const Settings& settings_;
   const ResetOptions& options_;
   Datasets datasets_;
-  WayOfData way_;
   std::unique_ptr<kafka::Admin> admin_;
   pg::Connection pg_;
+  std::vector<topics::Generation> generations_;  // all that are kept in step
+  std::vector<WayOfData> ways_;                  // of each
   std::vector<std::string> groups_;
   std::vector<std::string> derived_;
   std::set<fs::path> folders_;

@@ -14,9 +14,9 @@
 namespace sujip {
 namespace {
 
-std::vector<std::string> with_prefix(const std::string& prefix, const std::vector<std::string>& topics) {
+std::vector<std::string> full(const topics::Names& names, const std::vector<std::string>& topics) {
   std::vector<std::string> out;
-  for (const std::string& topic : topics) out.push_back(prefix + topic);
+  for (const std::string& topic : topics) out.push_back(names.topic(topic));
   return out;
 }
 
@@ -31,27 +31,28 @@ std::vector<std::string> WayOfData::derived_topics() const {
   return out;
 }
 
-WayOfData way_of_data(const Datasets& datasets, const std::string& prefix) {
+WayOfData way_of_data(const Datasets& datasets, const topics::Names& names) {
   WayOfData way;
   const MappingSet no_mappings(datasets);  // the stages are only looked at
   for (const Stage& stage : build_topology(datasets, no_mappings, 1))
-    way.stages.push_back({stage.name, topics::group_of(prefix, stage.name), false, with_prefix(prefix, stage.inputs),
-                          with_prefix(prefix, stage.outputs)});
-  const sink::Work work = sink::declared_work(datasets, prefix);
-  WayStage sink{"sink", work.sink, true, {}, {prefix + std::string(topics::kDeadLetter)}};
+    way.stages.push_back({stage.name, names.group(stage.name), false, full(names, stage.inputs),
+                          full(names, stage.outputs)});
+  const sink::Work work = sink::declared_work(datasets, names);
+  WayStage sink{"sink", work.sink, true, {}, {names.topic(topics::kDeadLetter)}};
   for (const auto& one : sink::tables_of(work)) {
     sink.reads.push_back(one.topic);
     for (const std::string& table : one.tables) way.tables.push_back({one.topic, table});
   }
-  for (WayStage& stage : way.stages) stage.writes.push_back(prefix + std::string(topics::kDeadLetter));
+  for (WayStage& stage : way.stages) stage.writes.push_back(names.topic(topics::kDeadLetter));
   way.stages.push_back(std::move(sink));
 
-  const auto raw = with_prefix(prefix, archive::raw_topics_of(datasets));
-  for (const kafka::TopicSpec& spec : topics::catalogue(datasets, prefix)) {
-    WayTopic topic{spec.name, std::find(raw.begin(), raw.end(), spec.name) != raw.end(), false, spec.partitions,
+  const auto raw = full(names, archive::raw_topics_of(datasets));
+  for (const kafka::TopicSpec& spec : topics::catalogue(datasets, "")) {
+    const std::string name = names.topic(spec.name);
+    WayTopic topic{name, std::find(raw.begin(), raw.end(), name) != raw.end(), false, spec.partitions,
                    spec.config.at("cleanup.policy")};
     // Collectors write there, too, of attempts that left nothing in a raw topic.
-    topic.derived = !topic.raw && spec.name != prefix + std::string(topics::kRunLog);
+    topic.derived = !topic.raw && name != names.prefix() + std::string(topics::kRunLog);
     way.topics.push_back(std::move(topic));
   }
   return way;

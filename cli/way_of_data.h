@@ -7,6 +7,7 @@
 
 #include "core/settings.h"
 #include "topics/dataset.h"
+#include "topics/generation.h"
 
 namespace sujip {
 
@@ -39,7 +40,7 @@ struct WayOfData {
   std::vector<std::string> derived_topics() const;
 };
 
-WayOfData way_of_data(const Datasets& datasets, const std::string& prefix);
+WayOfData way_of_data(const Datasets& datasets, const topics::Names& names);
 
 std::string to_text(const WayOfData& way);
 std::string to_dot(const WayOfData& way);  // Graphviz

@@ -1,88 +1,119 @@
 #include "processors/process.h"
 
 #include <fmt/format.h>
-#include <pthread.h>
 
+#include <chrono>
+#include <condition_variable>
+#include <filesystem>
+#include <map>
 #include <mutex>
-#include <optional>
-#include <thread>
 
-#include "core/kafka/admin.h"
 #include "core/log.h"
 #include "core/stop_signal.h"
-#include "processors/normalize/normalizers.h"
-#include "processors/topology.h"
-#include "topics/catalogue.h"
+#include "processors/generation_lanes.h"
+#include "topics/generations.h"
 
 namespace sujip {
 namespace {
 
-// Every topic a stage needs, with the right number of partitions: told at the start, not at the first
-// record.
-Status check_topics(kafka::Admin& admin, const Datasets& datasets, const Settings& settings) {
-  SUJIP_TRY(const auto present, admin.topics());
-  for (const auto& wanted : topics::catalogue(datasets, settings.prefix)) {
-    const auto found = present.find(wanted.name);
-    if (found == present.end())
-      return Error{"the topic is missing", wanted.name, "run `sujip topics apply`"};
-    if (found->second != wanted.partitions)
-      return Error{fmt::format("{} partitions instead of {}", found->second, wanted.partitions),
-                   "topic " + wanted.name, "see `sujip topics diff`"};
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kLookEvery = std::chrono::seconds(1);
+constexpr auto kTryAgainAfter = std::chrono::seconds(5);
+
+// Keeps the lanes of the generations that are to be in step.
+class Process {
+ public:
+  Process(const Settings& settings, const ProcessOptions& options)
+      : settings_(settings), options_(options), watch_(settings.pg) {
+    const auto cache = static_cast<size_t>(options.cache_mb) << 20;
+    memory_ = std::make_shared<MemoryBudget>(cache - cache / 8);
   }
-  return {};
-}
+
+  Status run(const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      look();
+      SUJIP_CHECK_OK(tend());
+      std::mutex mutex;
+      std::unique_lock lock(mutex);
+      std::condition_variable_any().wait_for(lock, stop, kLookEvery, [] { return false; });
+    }
+    return {};
+  }
+
+ private:
+  struct One {
+    std::shared_ptr<topics::Liveness> live;
+    std::unique_ptr<GenerationLanes> lanes;
+    Clock::time_point try_at{};
+  };
+
+  // Without an answer what was last known goes on.
+  void look() {
+    auto seen = watch_.look();
+    const std::string trouble = seen.ok() ? "" : seen.error().message();
+    if (trouble != told_ && !trouble.empty()) log::warn("which generations there are: {}", trouble);
+    told_ = trouble;
+    if (seen.ok()) generations_ = *std::move(seen);
+  }
+
+  Status tend() {
+    for (auto at = running_.begin(); at != running_.end();) {
+      const topics::Generation* g = generations_.find(at->first);
+      if (g != nullptr && topics::is_kept_in_step(g->state)) {
+        ++at;
+        continue;
+      }
+      log::info("generation {} is to go", at->first);
+      const std::string folder = at->second.lanes ? at->second.lanes->folder() : "";
+      at = running_.erase(at);
+      std::error_code ignored;  // `sujip generation drop` says so, too, on its machine
+      if (!folder.empty()) std::filesystem::remove_all(folder, ignored);
+    }
+    for (const topics::Generation& g : generations_.running()) {
+      One& one = running_[g.number];
+      if (!one.live) one.live = std::make_shared<topics::Liveness>(g.number);
+      one.live->tell(generations_.live);
+      SUJIP_CHECK_OK(tend(g, one));
+    }
+    return {};
+  }
+
+  // What readers see must not fail quietly; anything else is tried again.
+  Status tend(const topics::Generation& g, One& one) {
+    std::optional<Error> problem = one.lanes ? one.lanes->problem() : std::nullopt;
+    if (problem) one.lanes.reset();
+    if (!one.lanes && !problem && Clock::now() >= one.try_at) {
+      auto started = GenerationLanes::start(settings_, options_, g, one.live, memory_);
+      if (started.ok())
+        one.lanes = *std::move(started);
+      else
+        problem = started.error();
+    }
+    if (!problem) return {};
+    if (one.live->any()) return *problem;
+    log::error("generation {}: {}; trying again", g.number, problem->message());
+    one.try_at = Clock::now() + kTryAgainAfter;
+    return {};
+  }
+
+  const Settings& settings_;
+  const ProcessOptions& options_;
+  topics::GenerationWatch watch_;
+  topics::Generations generations_ = topics::only_the_first();
+  std::shared_ptr<MemoryBudget> memory_;
+  std::map<int, One> running_;
+  std::string told_;
+};
 
 }  // namespace
 
-std::string state_folder_stem(const Settings& settings) {
-  return fmt::format("{}/state/{}process-", settings.home, settings.prefix);
+std::string state_folder_stem(const Settings& settings, int generation) {
+  return fmt::format("{}/state/{}", settings.home, topics::Names(settings.prefix, generation).folder("process"));
 }
 
 Status run_process(const Settings& settings, const ProcessOptions& options) {
-  const std::stop_token stop = stop_on_signal();
-  SUJIP_TRY(const Datasets datasets, Datasets::load(settings.share + "/topics/datasets"));
-  SUJIP_TRY(const auto normalizers,
-            MappingSet::load(settings.share + "/producers/connectors", datasets));
-  SUJIP_TRY(const auto admin, kafka::Admin::create(settings.kafka));
-  SUJIP_CHECK_OK(check_topics(*admin, datasets, settings));
-  SUJIP_TRY(const std::string cluster, admin->cluster_id());
-  const std::string dir = state_folder_stem(settings) + settings.instance;
-  const auto cache = static_cast<size_t>(options.cache_mb) << 20;
-  SUJIP_TRY(const auto store, Store::open(dir, cluster + " " + settings.prefix, cache / 8));
-  const auto memory = std::make_shared<MemoryBudget>(cache - cache / 8);
-
-  const std::vector<Stage> stages = build_topology(datasets, *normalizers, options.lanes);
-  std::stop_source failed;
-  const std::stop_callback forward(stop, [&] { failed.request_stop(); });
-  std::mutex mutex;
-  std::optional<Error> problem;
-  std::vector<std::jthread> threads;
-  for (const Stage& stage : stages) {
-    for (int i = 0; i < stage.lanes; ++i) {
-      LaneOptions lane;
-      lane.bootstrap = settings.kafka;
-      lane.prefix = settings.prefix;
-      lane.group = stage.name;
-      lane.instance = fmt::format("{}-{}", settings.instance, i);
-      lane.inputs = stage.inputs;
-      lane.commit_interval_ms = options.commit_interval_ms;
-      lane.session_timeout_ms = options.session_timeout_ms;
-      lane.memory = memory;
-      threads.emplace_back([&, lane, make = stage.make] {
-        pthread_setname_np(pthread_self(), fmt::format("{}-{}", lane.group, lane.instance).c_str());
-        Lane runner(lane, *store, make);
-        if (const Status s = runner.run(failed.get_token()); !s.ok()) {
-          const std::lock_guard lock(mutex);
-          if (!problem) problem = s.error();
-          failed.request_stop();
-        }
-      });
-    }
-  }
-  log::info("{} lanes, state in {}", threads.size(), dir);
-  threads.clear();  // joins
-  if (problem) return *problem;
-  return {};
+  return Process(settings, options).run(stop_on_signal());
 }
 
 }  // namespace sujip

@@ -1,5 +1,6 @@
 #pragma once
-// The process role: all stages of the topology, each in its lanes.
+// The process role: the lanes of every generation that is kept in step. It looks for them every second, so
+// a swap or a drop needs no restart.
 
 #include "core/result.h"
 #include "core/settings.h"
@@ -14,7 +15,7 @@ struct ProcessOptions {
 };
 
 // The folder of a process's local state begins with this; its instance follows.
-std::string state_folder_stem(const Settings& settings);
+std::string state_folder_stem(const Settings& settings, int generation = 1);
 
 // Runs until SIGTERM or SIGINT. Registered by the caller: see core/stop_signal.h.
 Status run_process(const Settings& settings, const ProcessOptions& options);

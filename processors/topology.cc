@@ -21,7 +21,8 @@
 
 namespace sujip {
 
-std::vector<Stage> build_topology(const Datasets& datasets, const Normalizers& normalizers, int lanes) {
+std::vector<Stage> build_topology(const Datasets& datasets, const Normalizers& normalizers, int lanes,
+                                  const topics::Selection& selection) {
   std::vector<std::string> raw;
   for (const Dataset& d : datasets.all())
     if (std::find(raw.begin(), raw.end(), d.raw_topic) == raw.end()) raw.push_back(d.raw_topic);
@@ -33,10 +34,11 @@ std::vector<Stage> build_topology(const Datasets& datasets, const Normalizers& n
   }
   entity.outputs.emplace_back(topics::kDeltaRollup);
   entity.outputs.emplace_back(topics::kScopeTally);
-  entity.make = [&](const kafka::TopicPartition& input, TaskStore& store, InputLog& log) {
+  entity.make = [&datasets, &normalizers, selection](const kafka::TopicPartition& input, TaskStore& store, InputLog& log) {
     EntityTask::Options options;
     options.raw_topic = input.topic;
     options.partition = input.partition;
+    options.selection = selection;
     return std::make_unique<EntityTask>(options, datasets, normalizers, store, log);
   };
 
@@ -46,7 +48,7 @@ std::vector<Stage> build_topology(const Datasets& datasets, const Normalizers& n
     rollup.outputs.push_back(d.rollup_topic());
     rollup.outputs.push_back(d.distinct_topic());
   }
-  rollup.make = [&](const kafka::TopicPartition& input, TaskStore& store, InputLog&) {
+  rollup.make = [&datasets](const kafka::TopicPartition& input, TaskStore& store, InputLog&) {
     return std::make_unique<RollupTask>(input.partition, datasets, store);
   };
 

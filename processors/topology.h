@@ -20,6 +20,7 @@ struct Stage {
 };
 
 // datasets and normalizers must outlive the stages.
-std::vector<Stage> build_topology(const Datasets& datasets, const Normalizers& normalizers, int lanes);
+std::vector<Stage> build_topology(const Datasets& datasets, const Normalizers& normalizers, int lanes,
+                                  const topics::Selection& selection = {});
 
 }  // namespace sujip

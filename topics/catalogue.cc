@@ -5,18 +5,18 @@
 namespace sujip::topics {
 namespace {
 
-using Settings = std::map<std::string, std::string>;
+using Config = std::map<std::string, std::string>;
 
 // The truth: kept for ever, packed well.
-const Settings kTruth = {{"cleanup.policy", "delete"}, {"retention.ms", "-1"},
+const Config kTruth = {{"cleanup.policy", "delete"}, {"retention.ms", "-1"},
                          {"retention.bytes", "-1"},    {"compression.type", "producer"}};
 // The last record of a key counts. A deleted row's tombstone stays a month: a store that was away
 // longer than that must be rebuilt.
-const Settings kCompacted = {{"cleanup.policy", "compact"},
+const Config kCompacted = {{"cleanup.policy", "compact"},
                              {"min.cleanable.dirty.ratio", "0.3"},
                              {"delete.retention.ms", "2592000000"}};
 
-Settings kept_for_days(int days) {
+Config kept_for_days(int days) {
   return {{"cleanup.policy", "delete"},
           {"retention.ms", std::to_string(days * 24LL * 3600 * 1000)}};
 }
@@ -33,7 +33,7 @@ std::vector<std::string> raw_topics() {
 
 std::vector<kafka::TopicSpec> catalogue(const Datasets& datasets, const std::string& prefix) {
   std::vector<kafka::TopicSpec> out;
-  const auto add = [&](std::string_view name, const Settings& settings) {
+  const auto add = [&](std::string_view name, const Config& settings) {
     out.push_back({prefix + std::string(name), kPartitions, settings});
   };
   std::set<std::string> raw;  // a declaration may name a raw topic of its own
@@ -52,6 +52,13 @@ std::vector<kafka::TopicSpec> catalogue(const Datasets& datasets, const std::str
   add(kScopeRun, kCompacted);
   add(kRunLog, kept_for_days(90));
   add(kDeadLetter, kept_for_days(90));
+  return out;
+}
+
+std::vector<kafka::TopicSpec> derived_catalogue(const Datasets& datasets, const Names& names) {
+  std::vector<kafka::TopicSpec> out;
+  for (kafka::TopicSpec& spec : catalogue(datasets, ""))
+    if (is_derived(spec.name)) out.push_back({names.topic(spec.name), spec.partitions, std::move(spec.config)});
   return out;
 }
 

@@ -7,6 +7,7 @@
 
 #include "core/kafka/admin.h"
 #include "topics/dataset.h"
+#include "topics/generation.h"
 
 namespace sujip::topics {
 
@@ -29,6 +30,10 @@ std::vector<std::string> raw_topics();
 
 // All topics the declarations ask for, with partitions and settings; names carry `prefix`.
 std::vector<kafka::TopicSpec> catalogue(const Datasets& datasets, const std::string& prefix);
+
+// Those that are made from raw topics, as they are called in one generation. Of another than the first
+// run.log has only what its own tasks say.
+std::vector<kafka::TopicSpec> derived_catalogue(const Datasets& datasets, const Names& names);
 
 // Group and transactional ids also have one place: "<prefix>sujip-<what>".
 std::string group_of(const std::string& prefix, std::string_view what);

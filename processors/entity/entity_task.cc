@@ -74,7 +74,28 @@ DeltaCollector& EntityTask::deltas(const Dataset& dataset) { return *deltas_.fin
 
 // ---- one record -------------------------------------------------------------------------------
 
+bool EntityTask::takes(const Record& record) {
+  const topics::Selection& selection = options_.selection;
+  if (!record.meta) {
+    const Dataset* dataset = plain_.dataset;
+    return dataset != nullptr ? selection.takes_day(seoul_day(record.timestamp)) : selection.datasets.empty();
+  }
+  const RawMeta& meta = *record.meta;
+  if (!selection.takes_dataset(meta.dataset)) return false;
+  if (looked_at_ == meta.subject) return taken_;
+  const auto scope = Scope::parse(meta.subject);
+  const auto run = RunId::parse(meta.run);
+  if (!scope || !run) return true;  // it is told what is wrong with it
+  const bool taken = selection.takes(*scope, run->snapshot_ms);
+  if (Day::parse(scope->slice)) {
+    looked_at_ = meta.subject;
+    taken_ = taken;
+  }
+  return taken;
+}
+
 void EntityTask::process(const Record& record, Outputs& outputs) {
+  if (!options_.selection.everything() && !takes(record)) return;
   if (!record.header_problem.empty()) {
     outputs.dead_letter(record, "", "", "", record.header_problem);
     return;

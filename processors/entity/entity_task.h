@@ -21,6 +21,7 @@
 #include "processors/rollup/delta.h"
 #include "processors/store/task_store.h"
 #include "processors/task.h"
+#include "topics/generation.h"
 
 namespace sujip {
 
@@ -29,6 +30,7 @@ class EntityTask : public Task {
   struct Options {
     std::string raw_topic;
     int32_t partition = 0;
+    topics::Selection selection;  // what is left out does not exist
     size_t run_memory_bytes = 256u << 20;  // rows of open runs; beyond it they are read again
   };
 
@@ -95,6 +97,7 @@ class EntityTask : public Task {
     Counts* counts = nullptr;
   };
 
+  bool takes(const Record& record);
   ActiveScope* activate(std::string_view subject, std::string& problem);
   void plain(const Record& record, Outputs& outputs);
   void enter_plain_scope(const std::vector<FieldValue>& row);
@@ -143,6 +146,8 @@ class EntityTask : public Task {
   std::map<std::string, std::unique_ptr<RowBuilder>, std::less<>> builders_;
   std::map<std::string, std::unique_ptr<DeltaCollector>, std::less<>> deltas_;
   Plain plain_;
+  std::string looked_at_;  // the subject that takes() was asked of last, of a dated scope
+  bool taken_ = false;
   std::map<std::string, Counts> plain_counts_;  // by source, since the last commit
   ChangeWriter writer_;
   std::string row_bytes_;

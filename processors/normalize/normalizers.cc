@@ -49,6 +49,12 @@ Result<std::unique_ptr<MappingSet>> MappingSet::load(const std::string& connecto
   return set;
 }
 
+void MappingSet::replace(MappingFile file) {
+  std::erase_if(mappings_, [&](const auto& m) { return m.first.first == file.source; });
+  for (auto& [dataset, mapping] : file.datasets)
+    mappings_.emplace(std::pair(file.source, dataset), std::move(mapping));
+}
+
 const Normalizer* MappingSet::find(std::string_view source, std::string_view dataset) const {
   const auto found = mappings_.find(std::pair(std::string(source), std::string(dataset)));
   return found == mappings_.end() ? nullptr : &found->second;

@@ -16,6 +16,8 @@ class MappingSet : public Normalizers {
   // stops it. `datasets` must outlive the result.
   static Result<std::unique_ptr<MappingSet>> load(const std::string& connectors,
                                                   const Datasets& datasets);
+  // The mappings of the file instead of all those of its source.
+  void replace(MappingFile file);
   explicit MappingSet(const Datasets& datasets);
   Status add(MappingFile file);
 

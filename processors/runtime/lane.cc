@@ -52,6 +52,11 @@ void pause_for(std::stop_token stop, int ms) {
 Lane::Lane(LaneOptions options, Store& store, TaskFactory factory)
     : options_(std::move(options)), store_(store), factory_(std::move(factory)) {}
 
+std::string Lane::label_of(const std::string& name) const {
+  const int n = options_.names.generation();
+  return n > 1 ? fmt::format("g{}.{}", n, name) : name;
+}
+
 Lane::~Lane() {
   // Closing calls revoked(), which needs everything else.
   stopping_ = true;
@@ -96,6 +101,7 @@ Status Lane::run(std::stop_token stop) {
 }
 
 Status Lane::turn(std::vector<kafka::MessagePtr>& batch) try {
+  metrics::mute_counters(options_.live && !options_.live->any());
   if (broken_) return recover();
   SUJIP_CHECK_OK(handle(batch));
   SUJIP_CHECK_OK(take_restored());
@@ -126,7 +132,7 @@ Status Lane::finish() try {
 }
 
 Status Lane::start_consumer() {
-  const std::string group = topics::group_of(options_.prefix, options_.group);
+  const std::string group = options_.names.group(options_.group);
   kafka::ConsumerConfig config;
   config.bootstrap = options_.bootstrap;
   config.client_id = group + "-" + options_.instance;
@@ -153,13 +159,13 @@ Status Lane::start_producer() {
   kafka::ProducerConfig config;
   config.bootstrap = options_.bootstrap;
   config.transactional_id =
-      topics::group_of(options_.prefix, options_.group) + "-" + options_.instance;
+      options_.names.group(options_.group) + "-" + options_.instance;
   config.client_id = config.transactional_id;
   config.transaction_timeout_ms = options_.transaction_timeout_ms;
   // Full batches go at once and a commit sends the rest: waiting costs no latency and saves requests.
   config.linger_ms = 200;
   SUJIP_TRY(producer_, kafka::Producer::create(config));
-  outputs_ = std::make_unique<LaneOutputs>(*producer_, options_.prefix, topics::kPartitions);
+  outputs_ = std::make_unique<LaneOutputs>(*producer_, options_.names, topics::kPartitions, options_.live);
   // Looks the topics up now: a topic first named in produce() waits for a one second timer.
   for (const std::string_view topic :
        {topics::kDeltaRollup, topics::kScopeTally, topics::kDeadLetter, topics::kRunLog})
@@ -217,9 +223,9 @@ void Lane::make_slots(const std::vector<kafka::TopicPartition>& partitions) {
     slot->store =
         std::make_unique<TaskStore>(&store_, options_.group + ":" + name, options_.memory);
     slot->log = std::make_unique<PartitionLog>(options_.bootstrap, tp);
-    const kafka::TopicPartition plain{tp.topic.substr(options_.prefix.size()), tp.partition};
+    const kafka::TopicPartition plain{options_.names.plain(tp.topic), tp.partition};
     slot->task = factory_(plain, *slot->store, *slot->log);
-    slot->consumed = &metrics::counter("processor_records_consumed_total", {{"topic", plain.topic}});
+    slot->consumed = &metrics::counter("processor_records_consumed_total", {{"topic", label_of(plain.topic)}});
     slots_[name] = std::move(slot);
   }
 }
@@ -277,7 +283,7 @@ void Lane::report_lag() {
     int64_t end = 0;
     rd_kafka_get_watermark_offsets(consumer_->handle(), slot.input.topic.c_str(),
                                    slot.input.partition, &low, &end);
-    const metrics::Labels labels = {{"topic", slot.input.topic.substr(options_.prefix.size())},
+    const metrics::Labels labels = {{"topic", label_of(options_.names.plain(slot.input.topic))},
                                     {"partition", std::to_string(slot.input.partition)}};
     const auto set = [&](const char* name, int64_t value) {
       metrics::gauge(name, labels).Set(static_cast<double>(std::max<int64_t>(0, value)));

@@ -26,15 +26,16 @@
 #include "core/kafka/producer.h"
 #include "processors/store/task_store.h"
 #include "processors/task.h"
+#include "topics/generation.h"
 
 namespace sujip {
 
 struct LaneOptions {
   std::string bootstrap;
-  std::string prefix;    // of topics, group and transactional id
+  topics::Names names;   // of topics, group and transactional id
   std::string group;     // e.g. "entity"; the group id is made from it
   std::string instance;  // stable name: transactional id and static membership
-  std::vector<std::string> inputs;  // topics, without prefix
+  std::vector<std::string> inputs;  // topics, as the catalogue has them
   int commit_interval_ms = 20;  // from the first record of a transaction; longer when commits are slow
   int64_t commit_records = 200000;
   int checkpoint_interval_ms = 3000;
@@ -44,6 +45,8 @@ struct LaneOptions {
   // proves too short for the work is doubled.
   int transaction_timeout_ms = 10000;
   std::shared_ptr<MemoryBudget> memory;  // of all lanes of the process
+  // Whether it decides for all. Others fold what was decided, write no verdicts and count nothing.
+  std::shared_ptr<const topics::Liveness> live;
 };
 
 // Makes the task of one input partition. The store and the log outlive the task.
@@ -94,7 +97,10 @@ class Lane {
   Status write(const std::vector<Checkpoint>& plan);
   void give_up(const char* reason);
   void report_lag();
-  std::string topic_name(const std::string& name) const { return options_.prefix + name; }
+  std::string topic_name(const std::string& name) const { return options_.names.topic(name); }
+
+  // For metrics. Generations read the same raw topics, so that of a later one says whose it is.
+  std::string label_of(const std::string& name) const;
 
   LaneOptions options_;
   Store& store_;

@@ -13,15 +13,16 @@ constexpr size_t kBatchBytes = 64 << 10;
 
 }  // namespace
 
-Lane::LaneOutputs::LaneOutputs(kafka::Producer& producer, std::string prefix, int32_t partitions)
-    : producer_(producer), prefix_(std::move(prefix)), partitions_(partitions) {}
+Lane::LaneOutputs::LaneOutputs(kafka::Producer& producer, topics::Names names, int32_t partitions,
+                               std::shared_ptr<const topics::Liveness> live)
+    : producer_(producer), names_(std::move(names)), partitions_(partitions), live_(std::move(live)) {}
 
 Lane::LaneOutputs::Stream& Lane::LaneOutputs::stream(std::string_view topic) {
   // Records of one topic mostly come together.
   if (last_ != streams_.end() && last_->first == topic) return last_->second;
   last_ = streams_.find(topic);
   if (last_ == streams_.end()) {
-    Stream made{producer_.topic(prefix_ + std::string(topic)), {}};
+    Stream made{producer_.topic(names_.topic(topic)), {}};
     made.partitions.resize(static_cast<size_t>(partitions_));
     last_ = streams_.emplace(std::string(topic), std::move(made)).first;
   }
@@ -50,6 +51,8 @@ Status Lane::LaneOutputs::flush() {
 void Lane::LaneOutputs::emit_control(std::string_view topic, int32_t partition, const Scope& scope,
                                      const RunId& run, RecordKind kind, std::string_view value) {
   if (!status_.ok()) return;
+  // The raw topics belong to all generations: only the one that is live says what is to be done.
+  if (live_ && !live_->decides(scope.dataset)) return;
   RawHeaders headers(scope, run);
   status_ = producer_.produce(stream(topic).topic, partition, scope.subject(), value, headers.control(kind));
   ++emitted_;
@@ -59,7 +62,7 @@ void Lane::LaneOutputs::dead_letter(const Record& record, std::string_view datas
                                     std::string_view scope, std::string_view run,
                                     std::string_view reason) {
   DeadLetter letter;
-  letter.topic = input_->topic.substr(prefix_.size());
+  letter.topic = names_.plain(input_->topic);
   letter.partition = input_->partition;
   letter.offset = record.offset;
   letter.scope = scope;

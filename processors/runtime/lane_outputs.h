@@ -13,7 +13,8 @@ namespace sujip {
 class Lane::LaneOutputs : public Outputs {
  public:
   // `producer` outlives the object. `stage_input` names the topic being read, for dead letters.
-  LaneOutputs(kafka::Producer& producer, std::string prefix, int32_t partitions);
+  LaneOutputs(kafka::Producer& producer, topics::Names names, int32_t partitions,
+              std::shared_ptr<const topics::Liveness> live);
 
   void emit(std::string_view topic, int32_t partition, std::string_view key,
             std::optional<std::string_view> value) override;
@@ -38,8 +39,9 @@ class Lane::LaneOutputs : public Outputs {
   Stream& stream(std::string_view topic);
 
   kafka::Producer& producer_;
-  std::string prefix_;
+  topics::Names names_;
   int32_t partitions_;
+  std::shared_ptr<const topics::Liveness> live_;  // null: of all
   using Streams = std::map<std::string, Stream, std::less<>>;
   Streams streams_;
   Streams::iterator last_ = streams_.end();

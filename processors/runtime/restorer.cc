@@ -163,7 +163,7 @@ Result<std::vector<Lane::Restorer::Reading>> Lane::Restorer::stable_ends(
   std::vector<kafka::TopicPartition> topics;
   for (Slot* slot : slots)
     for (const std::string& topic : slot->task->state_topics()) {
-      topics.push_back({options_.prefix + topic, slot->input.partition});
+      topics.push_back({options_.names.topic(topic), slot->input.partition});
       readings.push_back({slot, topic, topics.back(), 0, 0});
     }
   // Our own transaction was ended by init_transactions. An open one can only be that of a partition's

@@ -13,9 +13,10 @@
 #include "core/log.h"
 #include "core/postgres/migrate.h"
 #include "sinks/postgres/dead_commands.h"
+#include "sinks/postgres/generation_sinks.h"
 #include "sinks/postgres/schema.h"
-#include "sinks/postgres/sink.h"
 #include "sinks/postgres/tables.h"
+#include "topics/generations.h"
 
 namespace sujip {
 namespace {
@@ -52,22 +53,24 @@ void migrate(const Settings& settings, bool dry_run) {
   }
   const auto report = value_or_leave(pg::migrate(connection, dir), kExitFailed);
   for (const auto& m : report.applied) fmt::print("applied {}\n", m.name);
-  const auto tables =
-      value_or_leave(sink::ensure_tables(connection, sink::declared_tables(datasets)), kExitFailed);
-  for (const auto& table : tables.created) fmt::print("created table {}\n", table);
-  for (const auto& column : tables.added) fmt::print("added column {}\n", column);
+  // Of every generation; the sinks would make them, too.
+  std::vector<sink::Table> tables;
+  for (const topics::Generation& g : value_or_leave(topics::read_generations(connection), kExitFailed).running())
+    for (sink::Table& table : sink::declared_tables(g.of(datasets), topics::Names("", g.number).schema()))
+      tables.push_back(std::move(table));
+  const auto made =
+      value_or_leave(sink::ensure_tables(connection, tables), kExitFailed);
+  for (const auto& table : made.created) fmt::print("created table {}\n", table);
+  for (const auto& column : made.added) fmt::print("added column {}\n", column);
   fmt::print("{} migrations and {} tables in place\n", report.already + static_cast<int>(report.applied.size()),
-             sink::declared_tables(datasets).size());
-}
-
-sink::Work work_of(const Settings& settings, const std::string& mapping) {
-  if (mapping.empty()) return sink::declared_work(declarations(settings), settings.prefix);
-  return sink::mapped_work(value_or_leave(sink::load_mapping(mapping), kExitUsage), settings.prefix);
+             tables.size());
 }
 
 void run_sink(const Settings& settings, const std::string& mapping, const sink::SinkOptions& options) {
   log::start("sink", settings.log_level);
-  sink::Work work = work_of(settings, mapping);
+  std::optional<sink::Mapping> mapped;
+  if (!mapping.empty()) mapped = value_or_leave(sink::load_mapping(mapping), kExitUsage);
+  const Datasets datasets = declarations(settings);
   struct sigaction action {};
   action.sa_handler = ask_to_stop;
   sigaction(SIGTERM, &action, nullptr);
@@ -75,8 +78,9 @@ void run_sink(const Settings& settings, const std::string& mapping, const sink::
   if (auto served = start_metrics_server(settings.metrics, "sink"); !served) {
     leave(served.error(), kExitEnvironment);
   }
-  sink::Sink role(settings, std::move(work), options);
-  if (auto ended = role.run(stop_asked); !ended) leave(ended.error(), kExitEnvironment);
+  const Status ended = mapped ? sink::run_mapped_sink(settings, *mapped, options, stop_asked)
+                              : sink::run_generation_sinks(settings, datasets, options, stop_asked);
+  if (!ended) leave(ended.error(), kExitEnvironment);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "core/kafka/consumer.h"
 #include "core/kafka/producer.h"
 #include "core/postgres/connection.h"
+#include "topics/generations.h"
 
 namespace sujip::sink {
 namespace {
@@ -162,12 +163,13 @@ void retry_one(const Settings& settings, pg::Connection& connection, kafka::Prod
                                  kafka::key_of(*message), value, headers);
   if (sent) sent = producer.flush(kReadMs);
   if (!sent) leave(sent.error(), kExitEnvironment);
-  if (auto marked = connection.query(
-          "update sujip.dead_letter set retried_at = now() "
-          "where topic = $1 and partition = $2 and \"offset\" = $3",
-          place.topic, place.partition, place.offset);
-      !marked) {
-    leave(marked.error(), kExitFailed);
+  // What was produced again comes to all generations.
+  for (const topics::Generation& g : value_or_leave(topics::read_generations(connection), kExitFailed).running()) {
+    value_or_leave(connection.query("update " + topics::Names("", g.number).schema() +
+                                        ".dead_letter set retried_at = now() "
+                                        "where topic = $1 and partition = $2 and \"offset\" = $3",
+                                    place.topic, place.partition, place.offset),
+                   kExitFailed);
   }
   fmt::print("{}: produced again\n", name_of_place(place));
 }

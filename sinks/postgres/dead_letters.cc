@@ -41,13 +41,13 @@ std::string dataset_of(std::string_view topic) {
 
 }  // namespace
 
-DeadLetters::DeadLetters(std::string bootstrap, std::string prefix)
-    : bootstrap_(std::move(bootstrap)), prefix_(std::move(prefix)) {}
+DeadLetters::DeadLetters(std::string bootstrap, topics::Names names)
+    : bootstrap_(std::move(bootstrap)), names_(std::move(names)) {}
 
 std::string DeadLetters::topic_of(const rd_kafka_message_t& message) const {
   std::string topic = rd_kafka_topic_name(message.rkt);
   // Topics of a mapping stand outside of the installation and have no prefix.
-  return topic.starts_with(prefix_) ? topic.substr(prefix_.size()) : topic;
+  return topic.starts_with(names_.prefix()) ? topic.substr(names_.prefix().size()) : topic;
 }
 
 std::string DeadLetters::place_of(const rd_kafka_message_t& message) {
@@ -59,7 +59,8 @@ Status DeadLetters::keep(pg::Connection& connection, const Batch& batch,
                          const std::vector<BadRow>& bad) {
   const TimeMs now = now_ms();
   SUJIP_CHECK_OK(produce(batch, bad, now));
-  static const Table table = dead_letter_table();
+  Table table = dead_letter_table();
+  table.schema = names_.schema();
   Rows rows(table.columns.size());
   const std::string time = utc_text(now);
   std::vector<uint32_t> which;
@@ -91,7 +92,7 @@ Status DeadLetters::produce(const Batch& batch, const std::vector<BadRow>& bad, 
     config.linger_ms = 5;
     SUJIP_TRY(producer_, kafka::Producer::create(config));
   }
-  rd_kafka_topic_t* topic = producer_->topic(prefix_ + std::string(topics::kDeadLetter));
+  rd_kafka_topic_t* topic = producer_->topic(names_.topic(topics::kDeadLetter));
   for (const auto& [index, reason] : reasons(bad)) {
     const rd_kafka_message_t& message = batch.message(index);
     DeadLetter letter;

@@ -11,14 +11,15 @@
 #include "core/kafka/producer.h"
 #include "core/postgres/connection.h"
 #include "sinks/postgres/prepare.h"
+#include "topics/generation.h"
 
 namespace sujip::sink {
 
 class DeadLetters {
  public:
-  // prefix: of the topics of this installation; letters name topics without it, as those of the
+  // names: of the generation; letters name topics without them, as those of the
   // processors do. The producer is made at the first need.
-  DeadLetters(std::string bootstrap, std::string prefix);
+  DeadLetters(std::string bootstrap, topics::Names names);
 
   Status keep(pg::Connection& connection, const Batch& batch, const std::vector<BadRow>& bad);
 
@@ -30,7 +31,7 @@ class DeadLetters {
   Status produce(const Batch& batch, const std::vector<BadRow>& bad, TimeMs now);
 
   std::string bootstrap_;
-  std::string prefix_;
+  topics::Names names_;
   std::mutex mutex_;  // writers share the producer
   std::unique_ptr<kafka::Producer> producer_;
 };

@@ -36,7 +36,8 @@ Result<int> Loads::check(pg::Connection& connection, kafka::Admin& admin,
   int arrived = 0;
   for (int i = 0; i < open.size(); ++i) {
     const Run run{std::string(open.text(i, 0)), std::string(open.text(i, 1))};
-    const std::string topic = prefix_ + "change." + std::string(open.text(i, 2));
+    if (live_ && !live_->is_live(open.text(i, 2))) continue;
+    const std::string topic = names_.topic("change." + std::string(open.text(i, 2)));
     auto found = goals_.find(run);
     if (found == goals_.end()) {
       const auto known = partitions.find(topic);

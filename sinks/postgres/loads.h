@@ -5,6 +5,7 @@
 // finds the open rows in the table.
 
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,12 +13,15 @@
 #include "core/kafka/admin.h"
 #include "core/postgres/connection.h"
 #include "sinks/postgres/progress.h"
+#include "topics/generation.h"
 
 namespace sujip::sink {
 
 class Loads {
  public:
-  explicit Loads(std::string prefix) : prefix_(std::move(prefix)) {}
+  // `live`: of which datasets it speaks; null: of all.
+  explicit Loads(topics::Names names, std::shared_ptr<const topics::Liveness> live = nullptr)
+      : names_(std::move(names)), live_(std::move(live)) {}
 
   // `partitions`: of every topic of the cluster. `rows`: progress of all partitions of this sink.
   // Returns the number of runs that arrived.
@@ -31,7 +35,8 @@ class Loads {
     std::string topic;
     std::vector<int64_t> offsets;  // by partition
   };
-  std::string prefix_;
+  topics::Names names_;
+  std::shared_ptr<const topics::Liveness> live_;
   std::map<Run, Goal> goals_;
 };
 

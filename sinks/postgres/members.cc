@@ -69,15 +69,15 @@ Status Members::leave(pg::Connection& connection) {
   return {};
 }
 
-Result<std::vector<std::string>> live_owners(pg::Connection& connection) {
+Result<std::vector<std::string>> live_owners(pg::Connection& connection, const std::string& sink) {
   SUJIP_TRY(const auto rows,
             connection.query(
                 "select m.owner from sujip.sink_member m "
-                "where m.heartbeat_at > now() - make_interval(secs => $2) and exists (select 1 from pg_locks l "
+                "where ($3 = '' or m.sink = $3) and m.heartbeat_at > now() - make_interval(secs => $2) and exists (select 1 from pg_locks l "
                 "  where l.locktype = 'advisory' and l.classid = $1::int::oid and l.objsubid = 2 "
                 "  and l.database = (select oid from pg_database where datname = current_database()) "
                 "  and l.objid = m.member::oid) order by m.owner",
-                kLockSpace, kStaleSeconds));
+                kLockSpace, kStaleSeconds, sink));
   std::vector<std::string> out;
   for (int i = 0; i < rows.size(); ++i) out.emplace_back(rows.text(i, 0));
   return out;

@@ -34,8 +34,8 @@ class Members {
   std::optional<int64_t> number_;
 };
 
-// Owners of all sinks of this database that are alive, whatever they do.
-Result<std::vector<std::string>> live_owners(pg::Connection& connection);
+// Owners of the sinks of this database that are alive: of one name, or, with "", of all.
+Result<std::vector<std::string>> live_owners(pg::Connection& connection, const std::string& sink);
 
 // The place in the list of members a partition belongs to; the same for everybody who sees the same
 // list. Partitions of one topic are spread evenly.

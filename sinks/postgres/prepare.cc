@@ -72,7 +72,8 @@ void Prepared::clear() {
   loads = false;
 }
 
-Preparer::Preparer() : loading_(loading_table()), price_(price_history_table()) {}
+Preparer::Preparer(std::shared_ptr<const topics::Liveness> live)
+    : live_(std::move(live)), loading_(loading_table()), price_(price_history_table()) {}
 Preparer::~Preparer() = default;
 
 Decoder& Preparer::decoder(const Table& table) {
@@ -138,7 +139,10 @@ void Preparer::keyed(Batch& batch, Batch::Part& part, Prepared& out) {
 
 // Of the message that was decoded last.
 void Preparer::prices_of(const Table& table, uint32_t message, Prepared& out) {
-  if (!prices_) prices_ = std::make_unique<PriceHistory>(table, price_);
+  if (!prices_) {
+    price_.schema = table.schema;
+    prices_ = std::make_unique<PriceHistory>(table, price_);
+  }
   prices_->add(decoder(table).cells(), {message}, rows_of(out, price_).upserts);
 }
 
@@ -159,10 +163,15 @@ void Preparer::ledger(Batch& batch, const Batch::Part& part, Prepared& out) {
   }
   std::vector<std::pair<std::string_view, uint32_t>> order(last.begin(), last.end());
   std::sort(order.begin(), order.end());
+  const bool runs = part.target->role == Role::run_log;
+  const auto text_of = [&](std::string_view column) {
+    return decode.cells()[static_cast<size_t>(table.column_index(column))].text;
+  };
   const int value = table.column_index("value_preview");
   Rows& rows = rows_of(out, table).upserts;
   for (const auto& [key, m] : order) {
     if (decode_message(decode, batch, m).kind != Kind::upsert) continue;
+    if (runs && text_of("stage") != "collect" && !is_live(text_of("dataset"))) continue;
     std::vector<Cell> cells(decode.cells().begin(), decode.cells().end());
     std::string shown;
     if (value >= 0 && !cells[static_cast<size_t>(value)].null) {
@@ -189,6 +198,7 @@ void Preparer::loads(Batch& batch, const Batch::Part& part, TimeMs now, Prepared
     const Cell& text = decided.cells()[verdict];
     if (text.null || !is_applied(text.text)) continue;
     if (decode_message(decode, batch, m).kind != Kind::upsert) continue;
+    if (!is_live(decode.cells()[static_cast<size_t>(loading_.column_index("dataset"))].text)) continue;
     std::vector<Cell> cells(decode.cells().begin(), decode.cells().end());
     set(cells, "stage", "sink");
     set(cells, "attempt", "1");

@@ -12,6 +12,7 @@
 #include "sinks/postgres/decode.h"
 #include "sinks/postgres/price_history.h"
 #include "sinks/postgres/rows.h"
+#include "topics/generation.h"
 
 namespace sujip::sink {
 
@@ -39,7 +40,8 @@ struct Prepared {
 
 class Preparer {
  public:
-  Preparer();
+  // `live`: of which datasets it says what became of runs; null: of all. What collectors say always counts.
+  explicit Preparer(std::shared_ptr<const topics::Liveness> live = nullptr);
   ~Preparer();
   // Fills `out` anew. `now`: the time of the load records.
   void prepare(Batch& batch, TimeMs now, Prepared& out);
@@ -51,6 +53,9 @@ class Preparer {
   void ledger(Batch& batch, const Batch::Part& part, Prepared& out);
   void loads(Batch& batch, const Batch::Part& part, TimeMs now, Prepared& out);
 
+  bool is_live(std::string_view dataset) const { return !live_ || live_->is_live(dataset); }
+
+  std::shared_ptr<const topics::Liveness> live_;
   std::map<const Table*, Decoder> decoders_;
   Table loading_, price_;
   std::unique_ptr<PriceHistory> prices_;

@@ -12,16 +12,16 @@ std::vector<TopicTables> tables_of(const Work& work) {
   std::vector<TopicTables> out;
   for (const auto& [topic, target] : work.targets) {
     TopicTables one{topic, {target.table.schema + "." + target.table.name}};
-    if (target.role == Role::product_change) one.tables.push_back("sujip." + price_history_table().name);
+    if (target.role == Role::product_change) one.tables.push_back(target.table.schema + "." + price_history_table().name);
     out.push_back(std::move(one));
   }
   return out;
 }
 
-Result<std::vector<std::string>> live_sinks(pg::Connection& connection) {
+Result<std::vector<std::string>> live_sinks(pg::Connection& connection, const std::string& sink) {
   SUJIP_TRY(const auto there, connection.query("select to_regclass('sujip.sink_member') is not null"));
   if (!there.boolean(0, 0)) return std::vector<std::string>();
-  return live_owners(connection);
+  return live_owners(connection, sink);
 }
 
 namespace {
@@ -31,6 +31,7 @@ Status empty(pg::Connection& connection, const Work& work, const std::vector<std
   for (const TopicTables& one : tables_of(work)) {
     if (std::find(topics.begin(), topics.end(), one.topic) == topics.end()) continue;
     for (const std::string& table : one.tables) {
+      if (table == "sujip.run_log") continue;  // of all generations, and of collectors
       SUJIP_TRY(const auto there, connection.query("select to_regclass($1) is not null", table));
       if (there.boolean(0, 0)) SUJIP_CHECK_OK(connection.exec("truncate " + table));
     }

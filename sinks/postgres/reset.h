@@ -16,8 +16,8 @@ struct TopicTables {
 };
 std::vector<TopicTables> tables_of(const Work& work);
 
-// Owners of the sinks of this database that are alive.
-Result<std::vector<std::string>> live_sinks(pg::Connection& connection);
+// Owners of the sinks of this database that are alive: of one name, or of all.
+Result<std::vector<std::string>> live_sinks(pg::Connection& connection, const std::string& sink = "");
 
 // Empties the tables of these topics, and forgets how far any sink has read them, in one transaction. Of
 // run_log what collectors said stays: it is in no other topic.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 #include <thread>
 
 #include "core/log.h"
@@ -87,6 +88,16 @@ Status ensure_once(pg::Connection& connection, const Table& table, SchemaReport&
   return {};
 }
 
+// Not there before the migration that makes it.
+Status show_live(pg::Connection& connection) {
+  SUJIP_TRY(const auto there, connection.query("select to_regproc('sujip.show_live_generation') is not null"));
+  if (!there.boolean(0, 0)) return {};
+  SUJIP_TRY(auto transaction, pg::Transaction::begin(connection));
+  SUJIP_CHECK_OK(connection.exec("set local lock_timeout = '2s'"));
+  SUJIP_CHECK_OK(connection.exec("select sujip.show_live_generation()"));
+  return transaction.commit();
+}
+
 }  // namespace
 
 Result<std::vector<Column>> missing_columns(const Table& table,
@@ -121,23 +132,28 @@ Result<SchemaReport> ensure_tables(pg::Connection& connection, const std::vector
   SchemaReport report;
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   // Not a user's: in schemas of others we have no business but in the tables that are named.
-  const bool ours =
-      std::any_of(tables.begin(), tables.end(), [](const Table& t) { return !t.foreign; });
-  if (ours) SUJIP_CHECK_OK(connection.exec("create schema if not exists sujip"));
-  for (const Table& table : tables) {
+  std::set<std::string> schemas;
+  for (const Table& table : tables)
+    if (!table.foreign && schemas.insert(table.schema).second)
+      SUJIP_CHECK_OK(connection.exec("create schema if not exists " + pg::quote_name(table.schema)));
+  const auto patiently = [&](const std::string& what, const auto& once) -> Status {
     bool told = false;
     for (;;) {
-      const Status done = ensure_once(connection, table, report);
-      if (done) break;
+      const Status done = once();
+      if (done) return {};
       // Lock timeout, or another process that makes the same table at the same moment.
       const bool again = connection.trouble() == pg::Trouble::retry ||
                          connection.sqlstate() == "23505" || connection.sqlstate() == "42P07";
       if (!again || std::chrono::steady_clock::now() > deadline) return done.error();
-      if (!told) log::info("table {} is locked by another session, trying again", qualified(table));
+      if (!told) log::info("{} locked by another session, trying again", what);
       told = true;
       std::this_thread::sleep_for(std::chrono::milliseconds(200));
     }
-  }
+  };
+  for (const Table& table : tables)
+    SUJIP_CHECK_OK(patiently("table " + qualified(table) + " is",
+                             [&] { return ensure_once(connection, table, report); }));
+  if (!schemas.empty()) SUJIP_CHECK_OK(patiently("views are", [&] { return show_live(connection); }));
   return report;
 }
 

@@ -21,7 +21,7 @@ struct SchemaReport {
   std::vector<std::string> added;    // table.column
 };
 
-// Creates or widens each table. Waits at most 2 s at a time for a lock on a table, so that readers
+// Creates or widens each table, and keeps the views of the live generation in step with them. Waits at most 2 s at a time for a lock on a table, so that readers
 // never queue behind it for long, and tries again for a minute.
 Result<SchemaReport> ensure_tables(pg::Connection& connection, const std::vector<Table>& tables);
 

@@ -42,49 +42,69 @@ pg::ConnectOptions session_options() {
 
 }  // namespace
 
-Work declared_work(const Datasets& datasets, const std::string& prefix) {
+Work declared_work(const Datasets& datasets, const topics::Names& names) {
   Work work;
-  work.sink = topics::group_of(prefix, "sink");
-  work.tables = declared_tables(datasets);
+  work.names = names;
+  work.sink = names.group("sink");
+  work.tables = declared_tables(datasets, names.schema());
   work.runs = true;
+  const auto target = [&](std::string_view topic, Role role, Table table) {
+    table.schema = names.schema();
+    work.targets[names.topic(topic)] = {role, std::move(table)};
+  };
   for (const Dataset& dataset : datasets.all()) {
-    Target& target = work.targets[prefix + dataset.change_topic()];
-    target = {Role::change, dataset_table(dataset)};
-    if (dataset.name == "product") {
-      target = {Role::product_change, with_prices_before(std::move(target.table))};
-    }
-    if (dataset.has_rollup()) {
-      work.targets[prefix + dataset.rollup_topic()] = {Role::rollup, rollup_table(dataset)};
-    }
+    Table table = dataset_table(dataset);
+    if (dataset.name == "product")
+      target(dataset.change_topic(), Role::product_change, with_prices_before(std::move(table)));
+    else
+      target(dataset.change_topic(), Role::change, std::move(table));
+    if (dataset.has_rollup()) target(dataset.rollup_topic(), Role::rollup, rollup_table(dataset));
   }
-  work.targets[prefix + std::string(topics::kScopeRun)] = {Role::scope_run, change_log_table()};
-  work.targets[prefix + std::string(topics::kRunLog)] = {Role::run_log, run_log_table()};
-  work.targets[prefix + std::string(topics::kDeadLetter)] = {Role::dead_letter,
-                                                             dead_letter_table()};
+  target(topics::kScopeRun, Role::scope_run, change_log_table());
+  target(topics::kDeadLetter, Role::dead_letter, dead_letter_table());
+  work.targets[names.topic(topics::kRunLog)] = {Role::run_log, run_log_table()};
   return work;
 }
 
-Work mapped_work(const Mapping& mapping, const std::string& prefix) {
-  return {topics::group_of(prefix, "sink") + "-" + mapping.sink, mapping.targets, mapping.tables(),
-          false};
+Work collectors_work(const topics::Names& names) {
+  Work work;
+  work.names = names;
+  work.sink = names.group("sink");
+  work.targets[names.topic(topics::kRunLog)] = {Role::run_log, run_log_table()};
+  return work;
 }
 
-Sink::Sink(const Settings& settings, Work work, SinkOptions options)
+Work mapped_work(const Mapping& mapping, const std::string& prefix, const topics::LiveGenerations& live) {
+  Work work;
+  work.names = topics::Names(prefix);
+  work.sink = topics::group_of(prefix, "sink") + "-" + mapping.sink;
+  work.tables = mapping.tables();
+  for (const auto& [topic, target] : mapping.targets) {
+    const std::string name = work.names.plain(topic);
+    const bool ours = topic == work.names.topic(name) && (name.starts_with("change.") || name.starts_with("rollup."));
+    const int generation = ours ? topics::live_generation(live, name.substr(name.find('.') + 1)) : 1;
+    work.targets.emplace(ours ? topics::Names(prefix, generation).topic(name) : topic, target);
+  }
+  return work;
+}
+
+Sink::Sink(const Settings& settings, Work work, SinkOptions options, std::shared_ptr<const topics::Liveness> live)
     : settings_(settings),
       work_(std::move(work)),
       options_(options),
+      live_(std::move(live)),
       owner_(owner_name(settings)),
       progress_(work_.sink, owner_),
       members_(progress_.sink(), owner_),
-      dead_(settings.kafka, settings.prefix),
-      loads_(settings.prefix) {}
+      dead_(settings.kafka, work_.names),
+      loads_(work_.names, live_) {}
 
 Sink::~Sink() = default;
 
 Status Sink::open() {
   SUJIP_TRY(auto opened, pg::Connection::open(settings_.pg, session_options()));
   connection_ = std::move(opened);
-  SUJIP_TRY(auto ready, connection_->query("select to_regclass('sujip.sink_member') is not null"));
+  SUJIP_TRY(auto ready, connection_->query("select to_regclass('sujip.generation') is not null"));
   if (!ready.boolean(0, 0)) {
     return Error{"the schema is not there yet", connection_->where(), "run `sujip db migrate`"};
   }
@@ -106,6 +126,7 @@ Status Sink::run(const std::atomic<bool>& stop) {
   config.pg = settings_.pg;
   config.batch_rows = options_.batch_rows;
   config.batch_bytes = options_.batch_bytes;
+  config.live = live_;
   const int writers = writer_count(options_.writers);
   config.queue_kbytes = std::max(8192, 32768 / writers);
   for (int i = 0; i < writers; ++i) {
@@ -144,7 +165,7 @@ Status Sink::round() {
   SUJIP_CHECK_OK(share(members, rows));
   // One of the sinks is enough.
   if (!members.empty() && members.front().owner == owner_) {
-    if (work_.runs) {
+    if (work_.runs && (!live_ || live_->any())) {
       SUJIP_TRY([[maybe_unused]] const int arrived,
                 loads_.check(*connection_, *admin_, partitions_, rows));
     }

@@ -16,6 +16,7 @@
 #include "sinks/postgres/members.h"
 #include "sinks/postgres/worker.h"
 #include "topics/dataset.h"
+#include "topics/generation.h"
 
 namespace sujip::sink {
 
@@ -31,15 +32,20 @@ struct Work {
   std::map<std::string, Target> targets;  // by topic, with prefix
   std::vector<Table> tables;              // made and widened at the start
   bool runs = false;                      // notes when runs have arrived
+  topics::Names names;
 };
-// All topics and tables of the declarations.
-Work declared_work(const Datasets& datasets, const std::string& prefix);
-// What a mapping says.
-Work mapped_work(const Mapping& mapping, const std::string& prefix);
+// All topics and tables of the declarations in one generation.
+Work declared_work(const Datasets& datasets, const topics::Names& names);
+// What is left of the first generation when it is dropped: what collectors say.
+Work collectors_work(const topics::Names& names);
+// What a mapping says. Topics that are made from raw ones are those of the live generation.
+Work mapped_work(const Mapping& mapping, const std::string& prefix, const topics::LiveGenerations& live);
 
 class Sink {
  public:
-  Sink(const Settings& settings, Work work, SinkOptions options);
+  // `live`: whether it says what became of runs, and counts; null: it does.
+  Sink(const Settings& settings, Work work, SinkOptions options,
+       std::shared_ptr<const topics::Liveness> live = nullptr);
   ~Sink();
 
   // Works until `stop` is true or nothing can be done without a person. Makes and widens the tables
@@ -57,6 +63,7 @@ class Sink {
   const Settings settings_;
   const Work work_;
   const SinkOptions options_;
+  const std::shared_ptr<const topics::Liveness> live_;
   const std::string owner_;
   Progress progress_;
   Members members_;

@@ -42,7 +42,8 @@ bool Table::is_key(int column) const {
 
 std::string qualified(const Table& table) {
   // Our own schema needs no quotes; a user's may.
-  return (table.schema == "sujip" ? table.schema : quote_name(table.schema)) + "." +
+  const bool ours = table.schema == "sujip" || (!table.foreign && table.schema.starts_with("sujip_g"));
+  return (ours ? table.schema : quote_name(table.schema)) + "." +
          quote_name(table.name);
 }
 

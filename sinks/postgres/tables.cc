@@ -193,12 +193,13 @@ Table price_history_table() {
   return table;
 }
 
-std::vector<Table> declared_tables(const Datasets& datasets) {
+std::vector<Table> declared_tables(const Datasets& datasets, const std::string& schema) {
   std::vector<Table> tables;
   for (const Dataset& dataset : datasets.all()) {
     tables.push_back(dataset_table(dataset));
     if (dataset.has_rollup()) tables.push_back(rollup_table(dataset));
   }
+  for (Table& table : tables) table.schema = schema;
   std::sort(tables.begin(), tables.end(),
             [](const Table& a, const Table& b) { return a.name < b.name; });
   return tables;

@@ -15,7 +15,7 @@ Table loading_table();
 Table dead_letter_table();
 Table price_history_table();
 
-// All declared tables, in order of their names.
-std::vector<Table> declared_tables(const Datasets& datasets);
+// All declared tables of one generation, in order of their names.
+std::vector<Table> declared_tables(const Datasets& datasets, const std::string& schema);
 
 }  // namespace sujip::sink

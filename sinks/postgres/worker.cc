@@ -18,7 +18,8 @@ Worker::Worker(int number, WorkerConfig config, const Progress& progress, DeadLe
     : number_(number),
       config_(std::move(config)),
       progress_(&progress),
-      writer_(number, config_.pg, progress, dead) {}
+      writer_(number, config_.pg, progress, dead),
+      preparer_(config_.live) {}
 
 Worker::~Worker() {
   stop();

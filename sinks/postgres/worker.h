@@ -20,6 +20,7 @@
 #include "sinks/postgres/progress.h"
 #include "sinks/postgres/shipment.h"
 #include "sinks/postgres/writer.h"
+#include "topics/generation.h"
 
 namespace sujip::sink {
 
@@ -29,6 +30,7 @@ struct WorkerConfig {
   size_t batch_rows = 20000;
   size_t batch_bytes = 32 << 20;
   int poll_ms = 10;          // the longest wait for more records, and so the latency when idle
+  std::shared_ptr<const topics::Liveness> live;  // null: of all
   int queue_kbytes = 16384;  // prefetched by the consumer
 };
 

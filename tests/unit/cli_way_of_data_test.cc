@@ -55,9 +55,10 @@ TEST(WayOfData, NothingThatCollectorsWroteIsDerived) {
 TEST(WayOfData, EveryTableOfTheDeclarationsIsThere) {
   std::set<std::string> tables;
   for (const WayTable& t : way_of_data(declared(), "").tables) tables.insert(t.table);
-  for (const sink::Table& table : sink::declared_tables(declared())) EXPECT_TRUE(tables.contains("sujip." + table.name));
-  for (const char* name : {"change_log", "run_log", "dead_letter", "product_price_history"})
-    EXPECT_TRUE(tables.contains(std::string("sujip.") + name)) << name;
+  for (const sink::Table& table : sink::declared_tables(declared(), "sujip_g1"))
+    EXPECT_TRUE(tables.contains("sujip_g1." + table.name)) << table.name;
+  for (const char* name : {"sujip_g1.change_log", "sujip.run_log", "sujip_g1.dead_letter", "sujip_g1.product_price_history"})
+    EXPECT_TRUE(tables.contains(name)) << name;
 }
 
 TEST(WayOfData, AsTextAndAsAGraph) {
