@@ -397,7 +397,7 @@ def test_transactions_cut_before_their_commit(world):
     # COMMIT takes its time and then fails with the session.
     world.query_none("create function slow() returns trigger language plpgsql as "
                      "$$ begin perform pg_sleep(0.05); return null; end $$")
-    world.query_none("create constraint trigger slow after insert on sujip.product deferrable initially "
+    world.query_none("create constraint trigger slow after insert on sujip_g1.product deferrable initially "
                      "deferred for each row when (new.product_code like '%7') execute function slow()")
     sink = world.start("--batch", "200")
     transaction(producer, lambda p: [products.change(p) for _ in range(3000)])
@@ -405,7 +405,7 @@ def test_transactions_cut_before_their_commit(world):
     wait_for("commits to be cut", lambda: cuts.append(world.query(
         "select count(pg_terminate_backend(pid)) from pg_stat_activity where wait_event = 'PgSleep'")[0][0])
         or sum(cuts) >= 5)
-    world.query_none("drop trigger slow on sujip.product")
+    world.query_none("drop trigger slow on sujip_g1.product")
     world.wait_until_caught_up()
     assert sink.poll() is None
     products.check(world)
