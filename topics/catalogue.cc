@@ -62,6 +62,12 @@ std::vector<kafka::TopicSpec> derived_catalogue(const Datasets& datasets, const 
   return out;
 }
 
+std::string dataset_of_rows(std::string_view name) {
+  for (const std::string_view kind : {"change.", "rollup."})
+    if (name.starts_with(kind)) return std::string(name.substr(kind.size()));
+  return "";
+}
+
 std::string group_of(const std::string& prefix, std::string_view what) {
   return prefix + "sujip-" + std::string(what);
 }

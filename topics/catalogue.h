@@ -35,6 +35,9 @@ std::vector<kafka::TopicSpec> catalogue(const Datasets& datasets, const std::str
 // run.log has only what its own tasks say.
 std::vector<kafka::TopicSpec> derived_catalogue(const Datasets& datasets, const Names& names);
 
+// The dataset whose rows or totals a topic has (a name of the catalogue); "" for any other topic.
+std::string dataset_of_rows(std::string_view name);
+
 // Group and transactional ids also have one place: "<prefix>sujip-<what>".
 std::string group_of(const std::string& prefix, std::string_view what);
 

@@ -81,9 +81,9 @@ Work mapped_work(const Mapping& mapping, const std::string& prefix, const topics
   work.tables = mapping.tables();
   for (const auto& [topic, target] : mapping.targets) {
     const std::string name = work.names.plain(topic);
-    const bool ours = topic == work.names.topic(name) && (name.starts_with("change.") || name.starts_with("rollup."));
-    const int generation = ours ? topics::live_generation(live, name.substr(name.find('.') + 1)) : 1;
-    work.targets.emplace(ours ? topics::Names(prefix, generation).topic(name) : topic, target);
+    const std::string dataset = topic == work.names.topic(name) ? topics::dataset_of_rows(name) : "";
+    const topics::Names live_names(prefix, topics::live_generation(live, dataset));
+    work.targets.emplace(dataset.empty() ? topic : live_names.topic(name), target);
   }
   return work;
 }
