@@ -13,7 +13,7 @@
 #include "core/postgres/connection.h"
 #include "processors/normalize/normalizers.h"
 #include "topics/apply.h"
-#include "topics/catalogue.h"
+#include "topics/generations.h"
 
 namespace sujip {
 namespace {
@@ -73,7 +73,7 @@ void check_kafka(Report& report, const Settings& settings) {
 
   const auto datasets = Datasets::load(settings.share + "/topics/datasets");
   if (datasets.ok()) {
-    const auto found = topics::compare(**admin, topics::catalogue(*datasets, settings.prefix));
+    const auto found = topics::compare(**admin, topics::wanted_topics(settings, *datasets));
     if (!found.ok())
       report.bad("topics", found.error());
     else if (!found->empty())

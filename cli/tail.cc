@@ -18,6 +18,7 @@
 #include "core/kafka/admin.h"
 #include "core/kafka/consumer.h"
 #include "core/stop_signal.h"
+#include "topics/generation.h"
 
 namespace sujip {
 namespace {
@@ -116,6 +117,8 @@ class Tail {
       leave({"there is no such topic", settings_.prefix + options_.topic, "`sujip topics list` shows those of sujip"},
             kExitUsage);
     name_ = found->first.starts_with(settings_.prefix) ? found->first.substr(settings_.prefix.size()) : found->first;
+    // What is shown, and what is masked, depends on what the topic holds.
+    name_ = topics::without_generation(name_);
     if (options_.partition >= found->second)
       leave({fmt::format("the topic has {} partitions", found->second), found->first, "they are counted from 0"},
             kExitUsage);

@@ -4,10 +4,13 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <map>
+#include <set>
 
 #include "core/kafka/admin.h"
 #include "core/kafka/consumer.h"
 #include "topics/catalogue.h"
+#include "topics/generations.h"
 #include "topics/raw_writer.h"
 
 namespace sujip {
@@ -23,13 +26,16 @@ std::string user_name() {
 
 }  // namespace
 
-Result<std::vector<ScopeRun>> read_scope_runs(const Settings& settings) {
+namespace {
+
+// Those of one generation, by key.
+Result<std::map<std::string, ScopeRun>> runs_of(const Settings& settings, const topics::Names& names) {
   kafka::ConsumerConfig config;
   config.bootstrap = settings.kafka;
   config.partition_eof = true;
   config.fetch_wait_ms = 10;
   SUJIP_TRY(const auto consumer, kafka::Consumer::create(config));
-  const std::string topic = settings.prefix + std::string(topics::kScopeRun);
+  const std::string topic = names.topic(topics::kScopeRun);
   std::vector<kafka::Position> positions;
   int open = 0;
   for (int32_t p = 0; p < topics::kPartitions; ++p, ++open)
@@ -54,8 +60,23 @@ Result<std::vector<ScopeRun>> read_scope_runs(const Settings& settings) {
         last[std::string(kafka::key_of(*message))] = *std::move(run);
     }
   }
+  return last;
+}
+
+}  // namespace
+
+Result<std::vector<ScopeRun>> read_scope_runs(const Settings& settings) {
+  const topics::LiveGenerations live = topics::generations_or_first(settings).live;
+  std::set<int> numbers;
+  for (const auto& [dataset, number] : live) numbers.insert(number);
+  std::map<std::string, ScopeRun> all;
+  for (const int number : numbers) {
+    SUJIP_TRY(auto runs, runs_of(settings, {settings.prefix, number}));
+    for (auto& [key, run] : runs)
+      if (topics::live_generation(live, run.scope.dataset) == number) all.emplace(key, std::move(run));
+  }
   std::vector<ScopeRun> out;
-  for (auto& [key, run] : last) out.push_back(std::move(run));
+  for (auto& [key, run] : all) out.push_back(std::move(run));
   return out;
 }
 

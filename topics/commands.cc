@@ -8,7 +8,6 @@
 
 #include "core/exit_codes.h"
 #include "topics/apply.h"
-#include "topics/catalogue.h"
 #include "topics/generations.h"
 
 namespace sujip {
@@ -29,28 +28,10 @@ Datasets load_datasets(const Settings& settings) {
   return value_or_stop(Datasets::load(settings.share + "/topics/datasets"), kExitUsage);
 }
 
-// Those of later generations, too. Without a database there is the first one alone.
-std::vector<kafka::TopicSpec> wanted_topics(const Settings& settings, const Datasets& datasets) {
-  std::vector<kafka::TopicSpec> out = topics::catalogue(datasets, settings.prefix);
-  const topics::Generations generations = topics::generations_or_first(settings);
-  const topics::Generation* first = generations.find(1);
-  if (first != nullptr && !topics::is_kept_in_step(first->state))
-    std::erase_if(out, [&](const kafka::TopicSpec& spec) {
-      const std::string name = topics::Names(settings.prefix).plain(spec.name);
-      return topics::is_derived(name) && name != topics::kRunLog;
-    });
-  for (const topics::Generation& g : generations.running()) {
-    if (g.number == 1) continue;
-    for (kafka::TopicSpec& spec : topics::derived_catalogue(g.of(datasets), {settings.prefix, g.number}))
-      out.push_back(std::move(spec));
-  }
-  return out;
-}
-
 void apply(const Settings& settings, int replication) {
   const Datasets datasets = load_datasets(settings);
   const auto admin = value_or_stop(kafka::Admin::create(settings.kafka), kExitEnvironment);
-  const auto wanted = wanted_topics(settings, datasets);
+  const auto wanted = topics::wanted_topics(settings, datasets);
   const auto done =
       value_or_stop(topics::apply(*admin, wanted, replication), kExitEnvironment);
   for (const auto& d : done)
@@ -62,7 +43,7 @@ void diff(const Settings& settings) {
   const Datasets datasets = load_datasets(settings);
   const auto admin = value_or_stop(kafka::Admin::create(settings.kafka), kExitEnvironment);
   const auto found = value_or_stop(
-      topics::compare(*admin, wanted_topics(settings, datasets)), kExitEnvironment);
+      topics::compare(*admin, topics::wanted_topics(settings, datasets)), kExitEnvironment);
   for (const auto& d : found) fmt::print("{}: {}\n", d.topic, d.what);
   if (found.empty()) {
     fmt::print("no difference\n");
@@ -73,7 +54,7 @@ void diff(const Settings& settings) {
 
 void list(const Settings& settings) {
   const Datasets datasets = load_datasets(settings);
-  for (const auto& t : wanted_topics(settings, datasets)) {
+  for (const auto& t : topics::wanted_topics(settings, datasets)) {
     fmt::print("{:<28} {:>3} partitions  {}\n", t.name, t.partitions, t.config.at("cleanup.policy"));
   }
 }

@@ -24,6 +24,13 @@ bool is_derived(std::string_view name) {
   return false;
 }
 
+std::string_view without_generation(std::string_view name) {
+  if (!name.starts_with('g')) return name;
+  const size_t end = name.find_first_not_of("0123456789", 1);
+  if (end == 1 || end == name.npos || name[end] != '.') return name;
+  return is_derived(name.substr(end + 1)) ? name.substr(end + 1) : name;
+}
+
 Names::Names(std::string prefix, int generation)
     : prefix_(std::move(prefix)),
       generation_(generation),

@@ -24,6 +24,9 @@ namespace sujip::topics {
 // that of generation 1 also takes what collectors say.
 bool is_derived(std::string_view name);
 
+// "g2.change.product" -> "change.product"; any other name as it is.
+std::string_view without_generation(std::string_view name);
+
 // How things are called in one generation.
 class Names {
  public:

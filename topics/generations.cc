@@ -1,7 +1,7 @@
 #include "topics/generations.h"
 
 #include <algorithm>
-#include <chrono>
+#include "topics/catalogue.h"
 
 namespace sujip::topics {
 
@@ -71,6 +71,23 @@ Result<Generations> read_generations(const Settings& settings) {
 Generations generations_or_first(const Settings& settings) {
   auto read = read_generations(settings);
   return read.ok() ? *std::move(read) : only_the_first();
+}
+
+std::vector<kafka::TopicSpec> wanted_topics(const Settings& settings, const Datasets& datasets) {
+  const Generations generations = generations_or_first(settings);
+  std::vector<kafka::TopicSpec> out = catalogue(datasets, settings.prefix);
+  const Generation* first = generations.find(1);
+  if (first != nullptr && !is_kept_in_step(first->state))
+    std::erase_if(out, [&](const kafka::TopicSpec& spec) {
+      const std::string name = Names(settings.prefix).plain(spec.name);
+      return is_derived(name) && name != kRunLog;  // that of collectors stays
+    });
+  for (const Generation& g : generations.running()) {
+    if (g.number == 1) continue;
+    for (kafka::TopicSpec& spec : derived_catalogue(g.of(datasets), {settings.prefix, g.number}))
+      out.push_back(std::move(spec));
+  }
+  return out;
 }
 
 Result<Generations> GenerationWatch::look() {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/kafka/admin.h"
 #include "core/postgres/connection.h"
 #include "core/settings.h"
 #include "topics/generation.h"
@@ -28,6 +29,9 @@ Result<Generations> read_generations(pg::Connection& connection);
 Result<Generations> read_generations(const Settings& settings);
 // The same for commands that also work without a database.
 Generations generations_or_first(const Settings& settings);
+
+// All topics that have to be there: those of the catalogue, and of every generation that is kept in step.
+std::vector<kafka::TopicSpec> wanted_topics(const Settings& settings, const Datasets& datasets);
 
 // Asks again and again, through a session of its own.
 class GenerationWatch {

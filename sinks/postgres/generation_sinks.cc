@@ -36,6 +36,7 @@ class GenerationSinks {
  private:
   struct One {
     bool whole = true;  // false: only what collectors say
+    topics::LiveGenerations made_for;
     std::shared_ptr<topics::Liveness> live;
     std::unique_ptr<RunningSink> sink;
     Clock::time_point try_at{};
@@ -47,7 +48,9 @@ class GenerationSinks {
   Status tend() {
     for (auto at = running_.begin(); at != running_.end();) {
       const topics::Generation* g = generations_.find(at->first);
-      const bool stays = g != nullptr && wanted(*g) && at->second.whole == topics::is_kept_in_step(g->state);
+      const bool whole = g != nullptr && topics::is_kept_in_step(g->state);
+      const bool stays = g != nullptr && wanted(*g) && at->second.whole == whole &&
+                         (whole || at->second.made_for == generations_.live);
       at = stays ? std::next(at) : running_.erase(at);
     }
     for (const topics::Generation& g : generations_.all) {
@@ -56,6 +59,7 @@ class GenerationSinks {
       if (!one.live) one.live = std::make_shared<topics::Liveness>(g.number);
       one.live->tell(generations_.live);
       one.whole = topics::is_kept_in_step(g.state);
+      one.made_for = generations_.live;
       SUJIP_CHECK_OK(tend(g, one));
     }
     return {};
@@ -76,7 +80,7 @@ class GenerationSinks {
     // What nobody reads yet may take its time.
     if (!one.live->any()) options.writers = 1;
     one.sink = std::make_unique<RunningSink>(
-        settings_, one.whole ? declared_work(g.of(datasets_), names) : collectors_work(names), options, one.live);
+        settings_, one.whole ? declared_work(g.of(datasets_), names) : collectors_work(settings_.prefix, generations_.live), options, one.live);
     return {};
   }
 

@@ -66,24 +66,26 @@ Work declared_work(const Datasets& datasets, const topics::Names& names) {
   return work;
 }
 
-Work collectors_work(const topics::Names& names) {
+Work collectors_work(const std::string& prefix, const topics::LiveGenerations& live) {
+  const topics::Names first(prefix);
   Work work;
-  work.names = names;
-  work.sink = names.group("sink");
-  work.targets[names.topic(topics::kRunLog)] = {Role::run_log, run_log_table()};
+  work.names = topics::Names(prefix, topics::live_generation(live, ""));
+  work.sink = first.group("sink");
+  work.targets[first.topic(topics::kRunLog)] = {Role::run_log, run_log_table()};
   return work;
 }
 
 Work mapped_work(const Mapping& mapping, const std::string& prefix, const topics::LiveGenerations& live) {
+  const topics::Names first(prefix);
   Work work;
-  work.names = topics::Names(prefix);
-  work.sink = topics::group_of(prefix, "sink") + "-" + mapping.sink;
+  work.names = topics::Names(prefix, topics::live_generation(live, ""));
+  work.sink = first.group("sink") + "-" + mapping.sink;
   work.tables = mapping.tables();
   for (const auto& [topic, target] : mapping.targets) {
-    const std::string name = work.names.plain(topic);
-    const std::string dataset = topic == work.names.topic(name) ? topics::dataset_of_rows(name) : "";
-    const topics::Names live_names(prefix, topics::live_generation(live, dataset));
-    work.targets.emplace(dataset.empty() ? topic : live_names.topic(name), target);
+    const std::string name = first.plain(topic);
+    const std::string dataset = topic == first.topic(name) ? topics::dataset_of_rows(name) : "";
+    const topics::Names shown(prefix, topics::live_generation(live, dataset));
+    work.targets.emplace(dataset.empty() ? topic : shown.topic(name), target);
   }
   return work;
 }

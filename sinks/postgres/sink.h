@@ -32,12 +32,12 @@ struct Work {
   std::map<std::string, Target> targets;  // by topic, with prefix
   std::vector<Table> tables;              // made and widened at the start
   bool runs = false;                      // notes when runs have arrived
-  topics::Names names;
+  topics::Names names;  // of the generation whose rows, or else whose dead letters it writes
 };
 // All topics and tables of the declarations in one generation.
 Work declared_work(const Datasets& datasets, const topics::Names& names);
 // What is left of the first generation when it is dropped: what collectors say.
-Work collectors_work(const topics::Names& names);
+Work collectors_work(const std::string& prefix, const topics::LiveGenerations& live);
 // What a mapping says. Topics that are made from raw ones are those of the live generation.
 Work mapped_work(const Mapping& mapping, const std::string& prefix, const topics::LiveGenerations& live);
 

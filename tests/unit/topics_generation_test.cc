@@ -49,6 +49,9 @@ TEST(Generation, PlainNamesAreFoundAgain) {
     for (const auto& spec : catalogue(declared(), "")) EXPECT_EQ(names.plain(names.topic(spec.name)), spec.name);
   }
   EXPECT_EQ(Names("", 2).topic("change.product"), "g2.change.product");
+  EXPECT_EQ(without_generation("g12.dead.letter"), kDeadLetter);
+  for (const char* other : {"change.product", "g2", "g.change.product", "g2.raw.order", "goods.change.x", ""})
+    EXPECT_EQ(without_generation(other), other);
 }
 
 TEST(Generation, TopicsOfAGenerationAreThoseOfItsDatasets) {
