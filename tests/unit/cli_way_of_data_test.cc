@@ -69,7 +69,7 @@ TEST(WayOfData, AsTextAndAsAGraph) {
     EXPECT_NE(text.find(t.name), std::string::npos) << t.name;
     EXPECT_NE(dot.find("\"" + t.name + "\" [shape"), std::string::npos) << t.name;
   }
-  EXPECT_NE(text.find("p.change.product -> sujip.product, sujip.product_price_history"), std::string::npos) << text;
+  EXPECT_NE(text.find("p.change.product -> sujip_g1.product, sujip_g1.product_price_history"), std::string::npos) << text;
   EXPECT_NE(dot.find("\"stage entity\" -> \"p.change.product\";"), std::string::npos);
   EXPECT_NE(dot.find("\"stage scope\" -> \"p.raw.catalog\" [style=dashed"), std::string::npos);
   EXPECT_EQ(std::count(dot.begin(), dot.end(), '{'), std::count(dot.begin(), dot.end(), '}'));
