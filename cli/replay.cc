@@ -29,6 +29,7 @@ using Clock = std::chrono::steady_clock;
 
 // Caught up: all that was there at a moment has come through in so short a time.
 constexpr auto kShort = std::chrono::seconds(5);
+constexpr auto kAlone = std::chrono::seconds(10);
 constexpr int64_t kLockKey = 0x73756A6970726570;  // one replay at a time
 
 struct ReplayOptions {
@@ -91,8 +92,7 @@ class Replay {
                  continued_ ? "continued" : "made");
       return {};
     }
-    SUJIP_TRY(const auto alone, connection.query("select pg_try_advisory_lock($1::bigint)", kLockKey));
-    if (!alone.boolean(0, 0)) return Error{"another `sujip replay` is running", connection.where(), ""};
+    SUJIP_CHECK_OK(be_alone(connection));
     if (!continued_) SUJIP_CHECK_OK(note(connection));
     SUJIP_TRY(const auto admin, kafka::Admin::create(settings_.kafka));
     SUJIP_CHECK_OK(parts.make(*admin, connection, options_.replication));
@@ -134,6 +134,17 @@ class Replay {
     }
     generation_.number = generations.all.back().number + 1;
     return {};
+  }
+
+  // The session of one that was killed a moment ago is there until the server notices.
+  static Status be_alone(pg::Connection& connection) {
+    const auto deadline = Clock::now() + kAlone;
+    for (;;) {
+      SUJIP_TRY(const auto alone, connection.query("select pg_try_advisory_lock($1::bigint)", kLockKey));
+      if (alone.boolean(0, 0)) return {};
+      if (Clock::now() >= deadline) return Error{"another `sujip replay` is running", connection.where(), ""};
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
   }
 
   Status note(pg::Connection& connection) {

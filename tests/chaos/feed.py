@@ -35,9 +35,8 @@ class Feeder:
         self.prefix, self.rate = prefix, rows_per_second
         self.chance = random.Random(seed)
         self.oracle = Oracle(datasets)
-        self.producer = confluent_kafka.Producer({
-            "bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 5,
-            "message.timeout.ms": 300000, "reconnect.backoff.max.ms": 1000, "log_level": 0, "queue.buffering.max.messages": 1000000})
+        self.bootstrap = bootstrap
+        self.renew()
         self.lock = threading.Lock()
         self.written = collections.Counter()
         self.refused = []
@@ -49,6 +48,13 @@ class Feeder:
         self.ending = False
         self.thread = threading.Thread(target=self.loop, daemon=True)
         self.thread.start()
+
+    def renew(self):
+        """A new producer; call it while paused."""
+        self.producer = confluent_kafka.Producer({
+            "bootstrap.servers": self.bootstrap, "enable.idempotence": True, "linger.ms": 5,
+            "message.timeout.ms": 300000, "reconnect.backoff.max.ms": 1000, "log_level": 0,
+            "queue.buffering.max.messages": 1000000})
 
     def make_scopes(self):
         days = [f"2024-0{1 + n % 3}-{1 + n * 3:02d}" for n in range(8)]

@@ -99,7 +99,7 @@ def shop(make_world, servers):
         wait_for("run 3", lambda: verdicts(world) == ["accepted", "released", "held"], 60)
         wait_orders(world, 600)
         # A day is restated.
-        shop_day(world.retail, 2, 140, 99)
+        shop_day(world.retail, 2, 140, 2)
         wait_orders(world, 590)
         caught_up(world)
         yield world

@@ -12,8 +12,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def free_base(count=16):
-    """A port with `count` - 1 free ones after it."""
-    for base in range(34000 + os.getpid() % 1000 * 16, 60000, count):
+    """A port with `count` - 1 free ones after it, below those that outgoing connections take: a client that
+    keeps asking for a server that was killed would come to sit on its port."""
+    for base in range(12000 + os.getpid() % 1000 * 16, 32000, count):
         sockets = []
         try:
             for port in range(base, base + count):
