@@ -141,7 +141,7 @@ def test_wrong_arguments_say_what_is_right(shop):
 
 def test_topology(shop):
     text = shop.run("topology").out
-    assert f"{shop.prefix}change.product -> sujip.product, sujip.product_price_history" in text
+    assert f"{shop.prefix}change.product -> sujip_g1.product, sujip_g1.product_price_history" in text
     dot = shop.run("topology", "--dot").out
     assert dot.startswith("digraph") and dot.count("{") == dot.count("}")
 
@@ -153,7 +153,7 @@ def test_reset_builds_the_same_again(shop):
     collected = shop.query("select scope, run, file, state from sujip.run_log where stage = 'collect' order by 1, 2, 3")
     listed = shop.run("reset", "--dry-run").out
     for word in ("topic   " + shop.prefix + "change.product", "group   " + shop.prefix + "sujip-entity",
-                 "folder  " + shop.environment["SUJIP_HOME"], "table   sujip.order_item: emptied", "kept"):
+                 "folder  " + shop.environment["SUJIP_HOME"], "table   sujip_g1.order_item: emptied", "kept"):
         assert word in listed, listed
     for topic in ("raw.order", "run.log"):
         assert f"topic   {shop.prefix}{topic}" not in listed
