@@ -147,7 +147,7 @@ def test_run_after_everything_was_killed(checkout):
     subprocess.run([checkout.folder / "tools/postgres-local.sh", "kill"], check=True,
                    env=checkout.environment | {"PG_DATA": str(store / "postgres")})
     done = checkout.run("--once")
-    assert done.returncode == 0, done.err
+    assert done.returncode == 0, done.out[-3000:] + done.err
     assert checkout.run("--stop").returncode == 0
     assert checkout.left_behind() == []
 
