@@ -1,6 +1,8 @@
 """The next generation is built beside the live one, compared, shown to readers, taken back, dropped."""
 
+import base64
 import csv
+import json
 import os
 import random
 import shutil
@@ -141,6 +143,23 @@ def test_it_is_kept_in_step(shop):
     wait_orders(shop, 710)
     shop.run("generation", "diff", "2")
     assert rows_of(shop, "sujip_g2") == rows_of(shop, "sujip_g1")
+
+
+def test_secrets_in_dead_letters_are_masked_in_every_generation(shop):
+    secret = "hunter2-never-shown"
+    value = json.dumps({"note": "not an order", "password": secret}).encode()
+    producer = confluent_kafka.Producer({"bootstrap.servers": shop.servers.kafka_address})
+    producer.produce(shop.prefix + "raw.order", key=b"k", value=value, partition=1)
+    assert producer.flush(30) == 0
+    for number in (1, 2):
+        wait_for(f"the letter of generation {number}", lambda: shop.value(
+            f"select count(*) from sujip_g{number}.dead_letter") == 1, 60)
+    coded = base64.b64encode(value).decode()
+    for topic in ("dead.letter", "g2.dead.letter"):
+        for options in ((), ("--full",), ("--json",)):
+            said = shop.run("tail", topic, "--from", "beginning", *options)
+            assert "raw.order" in said.text, topic
+            assert secret not in said.text and coded not in said.text, (topic, options)
 
 
 def test_swapped_and_back_under_readers_without_an_error(shop):
