@@ -1,6 +1,7 @@
 #include "topics/generations.h"
 
 #include <algorithm>
+
 #include "topics/catalogue.h"
 
 namespace sujip::topics {
