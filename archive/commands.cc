@@ -11,6 +11,7 @@
 #include "archive/catalogue_of.h"
 #include "archive/restorer.h"
 #include "archive/verify.h"
+#include "core/command_end.h"
 #include "core/exit_codes.h"
 #include "core/log.h"
 #include "core/progress_line.h"
@@ -29,16 +30,9 @@ struct Options {
   bool dry_run = false;
 };
 
-[[noreturn]] void leave(std::string_view command, const Error& error, int code) {
-  fmt::print(stderr, "sujip {}: {}\n", command, error.message());
-  throw CLI::RuntimeError(code);
-}
-
-template <class T>
-T value_or_leave(std::string_view command, Result<T> result, int code) {
-  if (!result.ok()) leave(command, result.error(), code);
-  return std::move(result).value();
-}
+constexpr CommandEnd kArchive{"archive"};
+constexpr CommandEnd kVerify{"archive verify"};
+constexpr CommandEnd kRestore{"restore"};
 
 std::string mebibytes(int64_t bytes) { return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20)); }
 
@@ -64,19 +58,19 @@ class Meter {
 
 archive::ArchiveOptions archive_options(const Settings& settings, const Options& options) {
   const Datasets datasets =
-      value_or_leave("archive", Datasets::load(settings.share + "/topics/datasets"), kExitUsage);
+      kArchive.value(Datasets::load(settings.share + "/topics/datasets"), kExitUsage);
   archive::ArchiveOptions out;
   out.dir = options.dir;
-  out.topics = value_or_leave("archive", archive::choose_topics(datasets, options.topics), kExitUsage);
+  out.topics = kArchive.value(archive::choose_topics(datasets, options.topics), kExitUsage);
   out.segment_bytes = static_cast<int64_t>(options.segment_mb) << 20;
   return out;
 }
 
 void write(const Settings& settings, const Options& options) {
-  if (options.dir.empty()) leave("archive", {"no folder", "", "sujip archive DIR"}, kExitUsage);
+  if (options.dir.empty()) kArchive.leave({"no folder", "", "sujip archive DIR"}, kExitUsage);
   const archive::ArchiveOptions what = archive_options(settings, options);
   if (options.dry_run) {
-    const auto plan = value_or_leave("archive", archive::plan_archive(settings, what), kExitFailed);
+    const auto plan = kArchive.value(archive::plan_archive(settings, what), kExitFailed);
     for (const auto& step : plan.steps)
       fmt::print("{:<20} {:>2}  {:>12} .. {:<12} {}\n", step.topic, step.partition, step.from, step.to,
                  step.to == step.from ? "nothing new" : fmt::format("at most {} records", step.to - step.from));
@@ -91,11 +85,11 @@ void write(const Settings& settings, const Options& options) {
                                                     ", " + mebibytes(at.bytes) + " packed");
                                        });
   meter.clear();
-  const auto done = value_or_leave("archive", std::move(result), kExitFailed);
+  const auto done = kArchive.value(std::move(result), kExitFailed);
   fmt::print("{}: {} new records in {} segments, {}\n", options.dir, done.records, done.segments,
              mebibytes(done.bytes));
   if (done.stopped)
-    leave("archive", {"stopped", done.at, "what was read is in the archive; start again for the rest"},
+    kArchive.leave({"stopped", done.at, "what was read is in the archive; start again for the rest"},
           kExitIncomplete);
 }
 
@@ -107,19 +101,18 @@ void check(const Options& options) {
         line.show(fmt::format("{} segments, {}: {}", at.segments, mebibytes(at.bytes), file));
       });
   line.clear();
-  const auto done = value_or_leave("archive verify", std::move(result), kExitFailed);
+  const auto done = kVerify.value(std::move(result), kExitFailed);
   for (const Error& damage : done.damage) fmt::print("DAMAGED  {}\n", damage.message());
   for (const std::string& file : done.left_behind)
     fmt::print("left     {}: not finished when an archive was interrupted; the next one writes it again\n", file);
   fmt::print("{}: {} segments, {} records, {}, {} damaged\n", options.dir, done.segments, done.records,
              mebibytes(done.bytes), done.damage.size());
-  if (done.stopped) leave("archive verify", {"stopped before the end", options.dir, ""}, kExitIncomplete);
+  if (done.stopped) kVerify.leave({"stopped before the end", options.dir, ""}, kExitIncomplete);
   if (!done.damage.empty()) throw CLI::RuntimeError(kExitFailed);
 }
 
 void restore(const Settings& settings, const Options& options) {
-  const auto plan = value_or_leave(
-      "restore", archive::plan_restore(settings, options.dir, options.topics), kExitFailed);
+  const auto plan = kRestore.value(archive::plan_restore(settings, options.dir, options.topics), kExitFailed);
   if (options.dry_run) {
     for (const auto& step : plan.steps)
       fmt::print("{:<20} {:>2}  {:>12} records{}\n", settings.prefix + step.topic, step.partition, step.total,
@@ -137,9 +130,9 @@ void restore(const Settings& settings, const Options& options) {
                                    meter.show(done.at, done.records, now.total(), now.before(), "");
                                  });
   meter.clear();
-  const auto done = value_or_leave("restore", std::move(result), kExitFailed);
+  const auto done = kRestore.value(std::move(result), kExitFailed);
   fmt::print("{} records restored\n", done.records);
-  if (done.stopped) leave("restore", {"stopped", done.at, "start again for the rest"}, kExitIncomplete);
+  if (done.stopped) kRestore.leave({"stopped", done.at, "start again for the rest"}, kExitIncomplete);
 }
 
 void add_archive(CLI::App& app, const Settings& settings) {

@@ -12,6 +12,7 @@
 #include "cli/generation_parts.h"
 #include "cli/generation_swap.h"
 #include "cli/in_step.h"
+#include "core/command_end.h"
 #include "core/exit_codes.h"
 #include "core/json_text.h"
 #include "core/stop_signal.h"
@@ -23,20 +24,7 @@ using Clock = std::chrono::steady_clock;
 using topics::Generation;
 using topics::GenerationState;
 
-[[noreturn]] void leave(const Error& error, int code) {
-  fmt::print(stderr, "sujip generation: {}\n", error.message());
-  throw CLI::RuntimeError(code);
-}
-
-template <class T>
-T value_or_leave(Result<T> result, int code) {
-  if (!result.ok()) leave(result.error(), code);
-  return std::move(result).value();
-}
-
-void check(const Status& status, int code) {
-  if (!status.ok()) leave(status.error(), code);
-}
+constexpr CommandEnd kGeneration{"generation"};
 
 struct Options {
   int number = 0;
@@ -61,9 +49,9 @@ class Command {
   Command(const Settings& settings, const Options& options)
       : settings_(settings),
         options_(options),
-        datasets_(value_or_leave(Datasets::load(settings.share + "/topics/datasets"), kExitUsage)),
-        pg_(value_or_leave(pg::Connection::open(settings.pg), kExitEnvironment)),
-        generations_(value_or_leave(topics::read_generations(pg_), kExitEnvironment)) {}
+        datasets_(kGeneration.value(Datasets::load(settings.share + "/topics/datasets"), kExitUsage)),
+        pg_(kGeneration.value(pg::Connection::open(settings.pg), kExitEnvironment)),
+        generations_(kGeneration.value(topics::read_generations(pg_), kExitEnvironment)) {}
 
   void list() {
     if (!options_.json)
@@ -97,13 +85,13 @@ class Command {
   void diff() {
     Generation a = find(options_.two.size() > 1 ? options_.two[1] : live_of(find(options_.two.at(0))));
     Generation b = find(options_.two.at(0));
-    if (a.number == b.number) leave({"that is the live one", "", "name another one to compare it with"}, kExitUsage);
+    if (a.number == b.number) kGeneration.leave({"that is the live one", "", "name another one to compare it with"}, kExitUsage);
     const auto deadline = Clock::now() + std::chrono::seconds(options_.wait_s);
     std::vector<TableDiff> tables;
     // New data come to one of them a little before they come to the other.
     for (bool first = true;; first = false) {
       if (wait_until_in_step(a, deadline) && wait_until_in_step(b, deadline)) settled_ = true;
-      tables = value_or_leave(diff_generations(pg_, datasets_, a, b), kExitFailed);
+      tables = kGeneration.value(diff_generations(pg_, datasets_, a, b), kExitFailed);
       if (std::all_of(tables.begin(), tables.end(), [](const TableDiff& t) { return t.same(); })) break;
       if (!first || Clock::now() >= deadline) break;
       std::this_thread::sleep_for(std::chrono::milliseconds(500));
@@ -116,11 +104,11 @@ class Command {
   void swap() {
     const Generation to = find(options_.number);
     if (!topics::is_kept_in_step(to.state))
-      leave({fmt::format("generation {} is {}", to.number, name_of(to.state)), "",
+      kGeneration.leave({fmt::format("generation {} is {}", to.number, name_of(to.state)), "",
              to.state == GenerationState::building ? "`sujip replay` finishes it" : "`sujip generation list`"},
             kExitIncomplete);
     if ((to.from || to.to) && !options_.part)
-      leave({fmt::format("generation {} holds only scopes of {}: readers would miss all others", to.number, dates(to)), "",
+      kGeneration.leave({fmt::format("generation {} holds only scopes of {}: readers would miss all others", to.number, dates(to)), "",
              "build one without --from and --to, or say --part"},
             kExitIncomplete);
     const bool is_live = to.datasets.empty()
@@ -134,10 +122,10 @@ class Command {
     }
     const auto deadline = Clock::now() + std::chrono::seconds(options_.wait_s);
     if (!wait_until_in_step(to, deadline))
-      leave({fmt::format("generation {} is behind: {} offsets", to.number, behind_of(to)), "",
+      kGeneration.leave({fmt::format("generation {} is behind: {} offsets", to.number, behind_of(to)), "",
              "are `sujip process` and `sujip sink` running? They keep it in step"},
             kExitIncomplete);
-    check(swap_views(pg_, to, std::max(deadline, Clock::now() + std::chrono::seconds(5))), kExitIncomplete);
+    kGeneration.check(swap_views(pg_, to, std::max(deadline, Clock::now() + std::chrono::seconds(5))), kExitIncomplete);
     fmt::print("generation {} is live\n", to.number);
   }
 
@@ -149,21 +137,21 @@ class Command {
       return;
     }
     if (g.state == GenerationState::live)
-      leave({fmt::format("generation {} is live", g.number), "", "swap to another one first"}, kExitIncomplete);
+      kGeneration.leave({fmt::format("generation {} is live", g.number), "", "swap to another one first"}, kExitIncomplete);
     if (options_.dry_run || !options_.yes) {
       for (const std::string& line : parts.lines()) fmt::print("{}\n", line);
-      if (!options_.dry_run) leave({"nothing was done", "", "say --yes to delete all of this"}, kExitIncomplete);
+      if (!options_.dry_run) kGeneration.leave({"nothing was done", "", "say --yes to delete all of this"}, kExitIncomplete);
       fmt::print("nothing was done (--dry-run)\n");
       return;
     }
-    const auto admin = value_or_leave(kafka::Admin::create(settings_.kafka), kExitEnvironment);
+    const auto admin = kGeneration.value(kafka::Admin::create(settings_.kafka), kExitEnvironment);
     // Of a swap that comes at the same moment one of the two finds nothing.
-    const auto marked = value_or_leave(
+    const auto marked = kGeneration.value(
         pg_.query("update sujip.generation set state = 'dropping' where number = $1 and state <> 'live'", g.number),
         kExitFailed);
-    if (marked.affected() == 0) leave({fmt::format("generation {} is live", g.number), "", ""}, kExitIncomplete);
+    if (marked.affected() == 0) kGeneration.leave({fmt::format("generation {} is live", g.number), "", ""}, kExitIncomplete);
     wait_for_quiet(parts, *admin);
-    check(parts.remove(*admin, pg_), kExitFailed);
+    kGeneration.check(parts.remove(*admin, pg_), kExitFailed);
     fmt::print("generation {} is dropped\n", g.number);
   }
 
@@ -171,7 +159,7 @@ class Command {
   Generation find(int number) const {
     const Generation* found = generations_.find(number);
     if (found == nullptr)
-      leave({fmt::format("there is no generation {}", number), "", "`sujip generation list`"}, kExitUsage);
+      kGeneration.leave({fmt::format("there is no generation {}", number), "", "`sujip generation list`"}, kExitUsage);
     return *found;
   }
 
@@ -190,7 +178,7 @@ class Command {
   }
 
   bool wait_until_in_step(const Generation& g, Clock::time_point deadline) {
-    InStep look = value_or_leave(InStep::open(settings_, g), kExitEnvironment);
+    InStep look = kGeneration.value(InStep::open(settings_, g), kExitEnvironment);
     const std::stop_token stop = stop_on_signal();
     for (;;) {
       const auto reached = look.reached();
@@ -203,11 +191,11 @@ class Command {
   void wait_for_quiet(const GenerationParts& parts, kafka::Admin& admin) {
     const auto deadline = Clock::now() + std::chrono::seconds(options_.wait_s);
     for (bool told = false;; told = true) {
-      const auto errors = value_or_leave(parts.in_the_way(admin, pg_), kExitEnvironment);
+      const auto errors = kGeneration.value(parts.in_the_way(admin, pg_), kExitEnvironment);
       if (errors.empty()) return;
       if (Clock::now() >= deadline) {
         for (const Error& error : errors) fmt::print(stderr, "sujip generation: {}\n", error.message());
-        leave({"it is still worked on, and marked: no role takes it up again", "", "run the same command again"},
+        kGeneration.leave({"it is still worked on, and marked: no role takes it up again", "", "run the same command again"},
               kExitIncomplete);
       }
       if (!told) fmt::print(stderr, "waiting up to {} s: {}\n", options_.wait_s, errors.front().message());

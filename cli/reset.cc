@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "cli/way_of_data.h"
+#include "core/command_end.h"
 #include "core/exit_codes.h"
 #include "core/kafka/admin.h"
 #include "core/postgres/connection.h"
@@ -33,30 +34,17 @@ struct ResetOptions {
   int replication = 1;
 };
 
-[[noreturn]] void leave(const Error& error, int code) {
-  fmt::print(stderr, "sujip reset: {}\n", error.message());
-  throw CLI::RuntimeError(code);
-}
-
-template <class T>
-T value_or_leave(Result<T> result, int code) {
-  if (!result.ok()) leave(result.error(), code);
-  return std::move(result).value();
-}
-
-void check(const Status& status, int code) {
-  if (!status.ok()) leave(status.error(), code);
-}
+constexpr CommandEnd kReset{"reset"};
 
 class Reset {
  public:
   Reset(const Settings& settings, const ResetOptions& options)
       : settings_(settings),
         options_(options),
-        datasets_(value_or_leave(Datasets::load(settings.share + "/topics/datasets"), kExitUsage)),
-        admin_(value_or_leave(kafka::Admin::create(settings.kafka), kExitEnvironment)),
-        pg_(value_or_leave(pg::Connection::open(settings.pg), kExitEnvironment)),
-        generations_(value_or_leave(topics::read_generations(pg_), kExitEnvironment).running()) {
+        datasets_(kReset.value(Datasets::load(settings.share + "/topics/datasets"), kExitUsage)),
+        admin_(kReset.value(kafka::Admin::create(settings.kafka), kExitEnvironment)),
+        pg_(kReset.value(pg::Connection::open(settings.pg), kExitEnvironment)),
+        generations_(kReset.value(topics::read_generations(pg_), kExitEnvironment).running()) {
     for (const topics::Generation& g : generations_) {
       const topics::Names names(settings.prefix, g.number);
       ways_.push_back(way_of_data(g.of(datasets_), names));
@@ -74,7 +62,7 @@ class Reset {
       fmt::print("nothing was done (--dry-run)\n");
       return;
     }
-    if (!options_.yes) leave({"nothing was done", "", "say --yes to do all of this"}, kExitIncomplete);
+    if (!options_.yes) kReset.leave({"nothing was done", "", "say --yes to do all of this"}, kExitIncomplete);
     wait_for_quiet();
     work();
   }
@@ -107,12 +95,12 @@ class Reset {
 
   std::vector<Error> in_the_way() {
     std::vector<Error> out;
-    const auto live = value_or_leave(admin_->live_groups(), kExitEnvironment);
+    const auto live = kReset.value(admin_->live_groups(), kExitEnvironment);
     for (const std::string& group : groups_)
       if (const auto found = live.find(group); found != live.end())
         out.push_back({fmt::format("the group has {} members", found->second), group,
                        "end `sujip process`; one that just ended leaves its group some seconds later"});
-    for (const std::string& owner : value_or_leave(sink::live_sinks(pg_), kExitEnvironment))
+    for (const std::string& owner : kReset.value(sink::live_sinks(pg_), kExitEnvironment))
       out.push_back({"a sink is running", owner, "end `sujip sink`"});
     return out;
   }
@@ -125,7 +113,7 @@ class Reset {
       if (errors.empty()) return;
       if (Clock::now() >= deadline || stop.stop_requested()) {
         for (const Error& error : errors) fmt::print(stderr, "sujip reset: {}\n", error.message());
-        leave({"nothing was done", "", "everything that processes or writes has to end first"}, kExitIncomplete);
+        kReset.leave({"nothing was done", "", "everything that processes or writes has to end first"}, kExitIncomplete);
       }
       if (!told) fmt::print(stderr, "waiting up to {} s: {}\n", options_.wait_s, errors.front().message());
       std::this_thread::sleep_for(std::chrono::milliseconds(200));
@@ -137,14 +125,14 @@ class Reset {
   // again from the raw ones.
   void work() {
     for (const topics::Generation& g : generations_)
-      check(sink::empty_tables(pg_, sink::declared_work(g.of(datasets_), {settings_.prefix, g.number}), derived_),
+      kReset.check(sink::empty_tables(pg_, sink::declared_work(g.of(datasets_), {settings_.prefix, g.number}), derived_),
             kExitFailed);
     fmt::print("tables emptied\n");
-    check(admin_->delete_groups(groups_), kExitFailed);
+    kReset.check(admin_->delete_groups(groups_), kExitFailed);
     for (const fs::path& folder : folders_) {
       std::error_code error;
       fs::remove_all(folder, error);
-      if (error) leave({error.message(), folder.string(), "delete it by hand, then start again"}, kExitFailed);
+      if (error) kReset.leave({error.message(), folder.string(), "delete it by hand, then start again"}, kExitFailed);
     }
     fmt::print("groups and local state forgotten\n");
     make_topics_anew();
@@ -155,20 +143,20 @@ class Reset {
   }
 
   void make_topics_anew() {
-    const auto there = value_or_leave(admin_->topics(), kExitEnvironment);
+    const auto there = kReset.value(admin_->topics(), kExitEnvironment);
     std::vector<std::string> old;
     for (const std::string& topic : derived_)
       if (there.contains(topic)) old.push_back(topic);
-    check(admin_->delete_topics(old), kExitFailed);
+    kReset.check(admin_->delete_topics(old), kExitFailed);
     std::vector<kafka::TopicSpec> wanted;
     for (const topics::Generation& g : generations_)
-     for (kafka::TopicSpec& spec : topics::derived_catalogue(g.of(datasets_), {settings_.prefix, g.number}))
-      if (std::find(derived_.begin(), derived_.end(), spec.name) != derived_.end()) wanted.push_back(std::move(spec));
+      for (kafka::TopicSpec& spec : topics::derived_catalogue(g.of(datasets_), {settings_.prefix, g.number}))
+        if (std::find(derived_.begin(), derived_.end(), spec.name) != derived_.end()) wanted.push_back(std::move(spec));
     // The broker works in the background: a topic that is still there would count as made.
     wait_until("deleted", [&](const auto& now) {
       return std::count_if(old.begin(), old.end(), [&](const auto& topic) { return now.contains(topic); });
     });
-    check(admin_->create_topics(wanted, options_.replication), kExitFailed);
+    kReset.check(admin_->create_topics(wanted, options_.replication), kExitFailed);
     wait_until("made", [&](const auto& now) {
       return std::count_if(wanted.begin(), wanted.end(), [&](const auto& spec) { return !now.contains(spec.name); });
     });
@@ -179,10 +167,10 @@ class Reset {
   void wait_until(std::string_view what, const Left& left) {
     const auto deadline = Clock::now() + std::chrono::seconds(60);
     for (;;) {
-      const auto n = left(value_or_leave(admin_->topics(), kExitEnvironment));
+      const auto n = left(kReset.value(admin_->topics(), kExitEnvironment));
       if (n == 0) return;
       if (Clock::now() > deadline)
-        leave({fmt::format("{} topics are still to be {}", n, what), "Kafka at " + settings_.kafka,
+        kReset.leave({fmt::format("{} topics are still to be {}", n, what), "Kafka at " + settings_.kafka,
                "start again: `sujip reset --yes`"},
               kExitFailed);
       std::this_thread::sleep_for(std::chrono::milliseconds(100));

@@ -14,6 +14,7 @@
 
 #include "cli/shown_record.h"
 #include "core/calendar.h"
+#include "core/command_end.h"
 #include "core/exit_codes.h"
 #include "core/kafka/admin.h"
 #include "core/kafka/consumer.h"
@@ -40,16 +41,7 @@ struct TailOptions {
   bool full = false;
 };
 
-[[noreturn]] void leave(const Error& error, int code) {
-  fmt::print(stderr, "sujip tail: {}\n", error.message());
-  throw CLI::RuntimeError(code);
-}
-
-template <class T>
-T value_or_leave(Result<T> result, int code) {
-  if (!result.ok()) leave(result.error(), code);
-  return std::move(result).value();
-}
+constexpr CommandEnd kTail{"tail"};
 
 std::optional<int64_t> number(std::string_view text) {
   int64_t out = 0;
@@ -76,7 +68,7 @@ class Tail {
     for (const std::string& filter : options.filters) {
       const size_t at = filter.find('=');
       if (at == filter.npos || at == 0)
-        leave({"'" + filter + "' is no filter", "--filter", "write FIELD=VALUE"}, kExitUsage);
+        kTail.leave({"'" + filter + "' is no filter", "--filter", "write FIELD=VALUE"}, kExitUsage);
       filters_.emplace_back(filter.substr(0, at), filter.substr(at + 1));
     }
   }
@@ -108,19 +100,19 @@ class Tail {
   bool filtered() const { return !options_.scope.empty() || !options_.key.empty() || !filters_.empty(); }
 
   void open() {
-    const auto admin = value_or_leave(kafka::Admin::create(settings_.kafka), kExitEnvironment);
-    const auto present = value_or_leave(admin->topics(kTimeoutMs), kExitEnvironment);
+    const auto admin = kTail.value(kafka::Admin::create(settings_.kafka), kExitEnvironment);
+    const auto present = kTail.value(admin->topics(kTimeoutMs), kExitEnvironment);
     // With the prefix of this installation, or as it is.
     auto found = present.find(settings_.prefix + options_.topic);
     if (found == present.end()) found = present.find(options_.topic);
     if (found == present.end())
-      leave({"there is no such topic", settings_.prefix + options_.topic, "`sujip topics list` shows those of sujip"},
+      kTail.leave({"there is no such topic", settings_.prefix + options_.topic, "`sujip topics list` shows those of sujip"},
             kExitUsage);
     name_ = found->first.starts_with(settings_.prefix) ? found->first.substr(settings_.prefix.size()) : found->first;
     // What is shown, and what is masked, depends on what the topic holds.
     name_ = topics::without_generation(name_);
     if (options_.partition >= found->second)
-      leave({fmt::format("the topic has {} partitions", found->second), found->first, "they are counted from 0"},
+      kTail.leave({fmt::format("the topic has {} partitions", found->second), found->first, "they are counted from 0"},
             kExitUsage);
     for (int32_t p = 0; p < found->second; ++p)
       if (options_.partition < 0 || options_.partition == p) partitions_.push_back({found->first, p});
@@ -128,8 +120,8 @@ class Tail {
     config.bootstrap = settings_.kafka;
     config.client_id = "sujip-tail";
     config.partition_eof = true;
-    reader_ = value_or_leave(kafka::Consumer::create(config), kExitEnvironment);
-    ends_ = value_or_leave(reader_->ends(partitions_, kTimeoutMs), kExitEnvironment);
+    reader_ = kTail.value(kafka::Consumer::create(config), kExitEnvironment);
+    ends_ = kTail.value(reader_->ends(partitions_, kTimeoutMs), kExitEnvironment);
     std::vector<kafka::Position> from = begin();
     for (size_t i = 0; i < partitions_.size(); ++i)
       if (options_.follow || from[i].offset < ends_[i]) open_.insert(partitions_[i].partition);
@@ -137,13 +129,13 @@ class Tail {
     for (const kafka::Position& p : from)
       if (open_.contains(p.tp.partition)) wanted.push_back(p);
     if (wanted.empty()) return;
-    if (const Status s = reader_->assign(wanted); !s.ok()) leave(s.error(), kExitEnvironment);
+    if (const Status s = reader_->assign(wanted); !s.ok()) kTail.leave(s.error(), kExitEnvironment);
   }
 
   std::vector<kafka::Position> begin() {
     std::vector<int64_t> lows;
     for (const auto& tp : partitions_)
-      lows.push_back(value_or_leave(reader_->watermarks(tp, kTimeoutMs), kExitEnvironment).low);
+      lows.push_back(kTail.value(reader_->watermarks(tp, kTimeoutMs), kExitEnvironment).low);
     std::vector<int64_t> from = lows;
     const std::string& text = options_.from;
     if (text == "end" || (text.empty() && options_.follow)) {
@@ -157,10 +149,10 @@ class Tail {
     } else if (text != "beginning") {
       const auto at = point_in_time(text);
       if (!at)
-        leave({"'" + text + "' is no place in a topic", "--from",
+        kTail.leave({"'" + text + "' is no place in a topic", "--from",
                "beginning, end, an offset, a time (2026-11-21T14:00:00+09:00, 2026-11-21), or how long ago (15m, 2h, 1d)"},
               kExitUsage);
-      from = value_or_leave(reader_->offsets_at(partitions_, *at, kTimeoutMs), kExitEnvironment);
+      from = kTail.value(reader_->offsets_at(partitions_, *at, kTimeoutMs), kExitEnvironment);
     }
     std::vector<kafka::Position> out;
     for (size_t i = 0; i < partitions_.size(); ++i)
@@ -174,7 +166,7 @@ class Tail {
       return;
     }
     if (message.err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET)
-      leave({rd_kafka_message_errstr(&message), kafka::to_string({name_, message.partition}),
+      kTail.leave({rd_kafka_message_errstr(&message), kafka::to_string({name_, message.partition}),
              "records were deleted meanwhile: start again"},
             kExitFailed);
     if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) return;  // the client tries again

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "core/command_end.h"
 #include "core/exit_codes.h"
 #include "core/http/metrics_server.h"
 #include "core/log.h"
@@ -18,17 +19,14 @@
 namespace sujip {
 namespace {
 
-[[noreturn]] void stop(const Error& error, int code) {
-  fmt::print(stderr, "sujip monitor: {}\n", error.message());
-  throw CLI::RuntimeError(code);
-}
+constexpr CommandEnd kMonitor{"monitor"};
 
 // Prints the state of everything as JSON; exit code 3 when something is overdue, held or failed.
 void once(const Settings& settings) {
   auto connection = pg::Connection::open(settings.pg);
-  if (!connection) stop(connection.error(), kExitEnvironment);
+  if (!connection) kMonitor.leave(connection.error(), kExitEnvironment);
   const auto data = monitoring::read_board(*connection);
-  if (!data) stop(data.error(), kExitEnvironment);
+  if (!data) kMonitor.leave(data.error(), kExitEnvironment);
   fmt::print("{}\n", board::board_json(*data, false));
   for (const auto& source : data->sources)
     if (source.needs_attention()) throw CLI::RuntimeError(kExitIncomplete);
@@ -47,9 +45,9 @@ void monitor(const Settings& settings) {
   options.pg = settings.pg;
   monitoring::Evaluator evaluator(options, hub);
   if (const Status served = start_metrics_server(settings.metrics, "monitor"); !served)
-    stop(served.error(), kExitEnvironment);
+    kMonitor.leave(served.error(), kExitEnvironment);
   auto board = board::BoardServer::start(settings, evaluator, hub);
-  if (!board) stop(board.error(), kExitEnvironment);
+  if (!board) kMonitor.leave(board.error(), kExitEnvironment);
   evaluator.start();
   log::info("board on http://{}", settings.board);
   int signal = 0;

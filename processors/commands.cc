@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "core/command_end.h"
 #include "core/exit_codes.h"
 #include "core/http/metrics_server.h"
 #include "core/json_text.h"
@@ -17,22 +18,21 @@
 namespace sujip {
 namespace {
 
-[[noreturn]] void stop(std::string_view command, const Error& error, int code) {
-  fmt::print(stderr, "sujip {}: {}\n", command, error.message());
-  throw CLI::RuntimeError(code);
-}
+constexpr CommandEnd kProcess{"process"};
+constexpr CommandEnd kScopeList{"scope list"};
+constexpr CommandEnd kScope{"scope"};
 
 void process(const Settings& settings, const ProcessOptions& options) {
   log::start("process", settings.log_level);
   stop_on_signal();  // before any thread is made
   if (const Status s = start_metrics_server(settings.metrics, "process"); !s.ok())
-    stop("process", s.error(), kExitFailed);
-  if (const Status s = run_process(settings, options); !s.ok()) stop("process", s.error(), kExitFailed);
+    kProcess.leave(s.error(), kExitFailed);
+  if (const Status s = run_process(settings, options); !s.ok()) kProcess.leave(s.error(), kExitFailed);
 }
 
 void list(const Settings& settings, bool all, bool json) {
   const auto runs = read_scope_runs(settings);
-  if (!runs.ok()) stop("scope list", runs.error(), kExitEnvironment);
+  if (!runs.ok()) kScopeList.leave(runs.error(), kExitEnvironment);
   if (!json)
     fmt::print("{:<44} {:<31} {:<10} {:>8} {:>8} {:>8} {:>8}  {}\n", "scope", "run", "verdict", "rows",
                "created", "updated", "deleted", "reason");
@@ -53,7 +53,7 @@ void list(const Settings& settings, bool all, bool json) {
 void decide(const Settings& settings, Decision decision, const std::string& subject,
             const std::string& run, const std::string& reason) {
   const auto done = decide_held_run(settings, subject, run, decision, reason, 30000);
-  if (!done.ok()) stop("scope", done.error(), kExitIncomplete);
+  if (!done.ok()) kScope.leave(done.error(), kExitIncomplete);
   const Counts c = done->counts();
   fmt::print("{} {}: {}, {} rows, created {}, updated {}, deleted {}\n", done->scope.subject(),
              done->run.str(), name_of(done->outcome), c.rows, c.created, c.updated, c.deleted);

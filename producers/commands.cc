@@ -22,7 +22,7 @@ namespace fs = std::filesystem;
 
 void collect(const Settings& settings, const CollectOptions& options) {
   log::start("collect", settings.log_level);
-  command::check(start_metrics_server(settings.metrics, "collect"), kExitEnvironment);
+  command::kEnd.check(start_metrics_server(settings.metrics, "collect"), kExitEnvironment);
   const int code = run_collect(settings, options, stop_on_signal());
   if (code != kExitOk) throw CLI::RuntimeError(code);
 }
@@ -40,50 +40,50 @@ void upload(const Settings& settings, const UploadOptions& options) {
   for (const std::string& text : options.parts) {
     const size_t at = text.find('=');
     if (at == 0 || at == std::string::npos) {
-      command::stop({"not NAME=VALUE", "--set " + text, "e.g. --set section=CPU"}, kExitUsage);
+      command::kEnd.leave({"not NAME=VALUE", "--set " + text, "e.g. --set section=CPU"}, kExitUsage);
     }
     said.parts[text.substr(0, at)] = text.substr(at + 1);
   }
   if (!options.date.empty()) {
     if (!feeds::parse_name_day(options.date)) {
-      command::stop({"not a date", "--date " + options.date, "e.g. 2011-01-05"}, kExitUsage);
+      command::kEnd.leave({"not a date", "--date " + options.date, "e.g. 2011-01-05"}, kExitUsage);
     }
     said.parts["date"] = options.date;
   }
   pg::Connection db = command::database(settings, "upload");
   const auto source =
-      command::value(registry::find_source(db, options.source), kExitEnvironment);
+      command::kEnd.value(registry::find_source(db, options.source), kExitEnvironment);
   if (!source) {
-    command::stop({"no such source", options.source, "see `sujip source list`"}, kExitUsage);
+    command::kEnd.leave({"no such source", options.source, "see `sujip source list`"}, kExitUsage);
   }
   if (source->kind != "files") {
-    command::stop({"this source is collected over HTTP and takes no files", options.source, ""},
+    command::kEnd.leave({"this source is collected over HTTP and takes no files", options.source, ""},
                   kExitUsage);
   }
-  if (!command::value(registry::account_known(db, options.source, options.account),
+  if (!command::kEnd.value(registry::account_known(db, options.source, options.account),
                       kExitEnvironment)) {
-    command::stop({fmt::format("account \"{}\" is not known", options.account), options.source,
+    command::kEnd.leave({fmt::format("account \"{}\" is not known", options.account), options.source,
                    fmt::format("sujip account add {} {}", options.source, options.account)},
                   kExitUsage);
   }
   const auto datasets =
-      command::value(Datasets::load(settings.share + "/topics/datasets"), kExitUsage);
-  FeedSource feed = command::value(FeedSource::open(settings, *source, datasets), kExitUsage);
+      command::kEnd.value(Datasets::load(settings.share + "/topics/datasets"), kExitUsage);
+  FeedSource feed = command::kEnd.value(FeedSource::open(settings, *source, datasets), kExitUsage);
 
   // The name keeps its folder, because that may say the section; "upload:" keeps it apart from the
   // files of the source's folder.
   std::error_code error;
   const fs::path path = fs::canonical(options.file, error);
-  if (error) command::stop({"no such file", options.file, ""}, kExitUsage);
+  if (error) command::kEnd.leave({"no such file", options.file, ""}, kExitUsage);
   const std::string name = "upload:" + path.parent_path().filename().string() + "/" +
                            path.filename().string();
-  const auto file = command::value(feeds::look_at(path.string(), name), kExitUsage);
+  const auto file = command::kEnd.value(feeds::look_at(path.string(), name), kExitUsage);
 
-  RawTarget target = command::value(RawTarget::open(settings), kExitEnvironment);
+  RawTarget target = command::kEnd.value(RawTarget::open(settings), kExitEnvironment);
   FeedSource::Surroundings around;
   around.db = &db;
-  around.target = command::value(target.of(feed.dataset()), kExitEnvironment);
-  const auto counts = command::value(
+  around.target = command::kEnd.value(target.of(feed.dataset()), kExitEnvironment);
+  const auto counts = command::kEnd.value(
       feed.take(around, {!options.no_guard, false}, file, said), kExitEnvironment);
   if (!counts.refused.empty()) {
     fmt::print("refused {}\n", counts.refused.front().message());
@@ -110,11 +110,11 @@ void add_account_commands(CLI::App& app, const Settings& settings) {
   add->callback([&settings, account] {
     pg::Connection db = command::database(settings, "account");
     const auto source =
-        command::value(registry::find_source(db, account->source), kExitEnvironment);
+        command::kEnd.value(registry::find_source(db, account->source), kExitEnvironment);
     if (!source) {
-      command::stop({"no such source", account->source, "see `sujip source list`"}, kExitUsage);
+      command::kEnd.leave({"no such source", account->source, "see `sujip source list`"}, kExitUsage);
     }
-    const bool is_new = command::value(registry::put_account(db, *account), kExitEnvironment);
+    const bool is_new = command::kEnd.value(registry::put_account(db, *account), kExitEnvironment);
     fmt::print("{} {}/{}\n", is_new ? "added" : "updated", account->source, account->account);
   });
 
@@ -123,7 +123,7 @@ void add_account_commands(CLI::App& app, const Settings& settings) {
   list->add_option("source", *source, "Only of this source");
   list->callback([&settings, source] {
     pg::Connection db = command::database(settings, "account");
-    const auto all = command::value(registry::list_accounts(db, *source), kExitEnvironment);
+    const auto all = command::kEnd.value(registry::list_accounts(db, *source), kExitEnvironment);
     fmt::print("{:<20} {:<24} {:<10} {:<8} {:<16} {}\n", "source", "account", "status", "currency",
                "time zone", "name");
     for (const registry::Account& one : all) {
@@ -156,7 +156,7 @@ struct CollectArguments {
 
 Day day_of(const std::string& option, const std::string& text) {
   const auto day = Day::parse(text);
-  if (!day) command::stop({"not a date", option + " " + text, "e.g. 2011-01-05"}, kExitUsage);
+  if (!day) command::kEnd.leave({"not a date", option + " " + text, "e.g. 2011-01-05"}, kExitUsage);
   return *day;
 }
 
@@ -167,18 +167,18 @@ void check_backfill(CollectArguments& given) {
     backfill.from = day_of("--from", given.from);
     backfill.to = given.to.empty() ? yesterday : day_of("--to", given.to);
     if (*backfill.to > yesterday) {
-      command::stop({"this day is not over yet in Seoul", "--to " + backfill.to->str(),
+      command::kEnd.leave({"this day is not over yet in Seoul", "--to " + backfill.to->str(),
                      "the last one is " + yesterday.str()},
                     kExitUsage);
     }
     if (*backfill.from > *backfill.to) {
-      command::stop({"the first day is after the last", "--from " + backfill.from->str(),
+      command::kEnd.leave({"the first day is after the last", "--from " + backfill.from->str(),
                      "the last one is " + backfill.to->str()},
                     kExitUsage);
     }
   }
   if (backfill.is_given() && given.options.sources.empty()) {
-    command::stop({"accounts and days are those of a source", "",
+    command::kEnd.leave({"accounts and days are those of a source", "",
                    "say which with --source NAME; see `sujip source list`"},
                   kExitUsage);
   }

@@ -52,53 +52,53 @@ std::string credential_value(const std::string& name, const std::optional<std::s
     }
     const char* found = std::getenv(variable.c_str());
     if (found == nullptr) {
-      command::stop({fmt::format("credential {} has no value", name), "",
+      command::kEnd.leave({fmt::format("credential {} has no value", name), "",
                      fmt::format("{0}=VALUE, {0}=- to read it from stdin, or set {1}", name, variable)},
                     kExitUsage);
     }
     value = found;
   }
-  if (value.empty()) command::stop({"the value is empty", "credential " + name, ""}, kExitUsage);
+  if (value.empty()) command::kEnd.leave({"the value is empty", "credential " + name, ""}, kExitUsage);
   return value;
 }
 
 void add(const Settings& settings, const AddOptions& options) {
   const std::string file = connector_path(settings, options.name);
-  const bool files = command::value(feeds::is_file_connector(file), kExitUsage);
+  const bool files = command::kEnd.value(feeds::is_file_connector(file), kExitUsage);
   registry::SourceChange change;
   std::string note;
   feeds::FileConnector connector;
   if (files) {
-    connector = command::value(feeds::load_file_connector(file), kExitUsage);
+    connector = command::kEnd.value(feeds::load_file_connector(file), kExitUsage);
     if (!options.path.empty()) {
       std::error_code error;
       const fs::path path = fs::canonical(options.path, error);
       if (error || !fs::is_directory(path)) {
-        command::stop({"no such folder", options.path, ""}, kExitUsage);
+        command::kEnd.leave({"no such folder", options.path, ""}, kExitUsage);
       }
       change.path = path.string();
     } else {
       change.path = "";  // the samples, wherever the connector is
     }
     if (!options.url.empty() || !options.settings.empty() || !options.credentials.empty()) {
-      command::stop({"a source of files has a path, but no url, settings or credentials",
+      command::kEnd.leave({"a source of files has a path, but no url, settings or credentials",
                      options.name, "--path DIR"},
                     kExitUsage);
     }
   } else {
     if (!options.path.empty()) {
-      command::stop({"--path is for sources of files", options.name, ""}, kExitUsage);
+      command::kEnd.leave({"--path is for sources of files", options.name, ""}, kExitUsage);
     }
     if (!options.url.empty()) change.settings.emplace_back("base_url", options.url);
     for (const std::string& text : options.settings) {
       const auto [name, value] = split(text);
-      if (name.empty() || !value) command::stop({"not NAME=VALUE", "--set " + name, ""}, kExitUsage);
+      if (name.empty() || !value) command::kEnd.leave({"not NAME=VALUE", "--set " + name, ""}, kExitUsage);
       change.settings.emplace_back(name, *value);
     }
   }
   if (!options.every.empty()) {
     if (!feeds::parse_interval(options.every)) {
-      command::stop({"not an interval", "--every " + options.every, "e.g. 30s, 15m, 2h, 1d"},
+      command::kEnd.leave({"not an interval", "--every " + options.every, "e.g. 30s, 15m, 2h, 1d"},
                     kExitUsage);
     }
     change.every = options.every;
@@ -109,21 +109,21 @@ void add(const Settings& settings, const AddOptions& options) {
   std::vector<std::pair<std::string, std::string>> credentials;
   for (const std::string& text : options.credentials) {
     const auto [name, value] = split(text);
-    if (name.empty()) command::stop({"not NAME=VALUE", "--credential", ""}, kExitUsage);
+    if (name.empty()) command::kEnd.leave({"not NAME=VALUE", "--credential", ""}, kExitUsage);
     credentials.emplace_back(name, credential_value(name, value));
   }
 
   pg::Connection db = command::database(settings, "source");
   const bool is_new =
-      command::value(registry::put_source(db, options.name, files ? "files" : "api", options.name,
+      command::kEnd.value(registry::put_source(db, options.name, files ? "files" : "api", options.name,
                                           change),
                      kExitEnvironment);
   for (const auto& [name, value] : credentials) {
-    command::check(registry::put_credential(db, options.name, options.account, name, value),
+    command::kEnd.check(registry::put_credential(db, options.name, options.account, name, value),
                    kExitEnvironment);
   }
   if (files && !connector.account.empty()) {
-    command::value(registry::put_account(db, {options.name, connector.account,
+    command::kEnd.value(registry::put_account(db, {options.name, connector.account,
                                               connector.ko.empty() ? connector.en : connector.ko,
                                               "active", connector.currency, connector.time_zone}),
                    kExitEnvironment);
@@ -136,7 +136,7 @@ void add(const Settings& settings, const AddOptions& options) {
 
 void list(const Settings& settings) {
   pg::Connection db = command::database(settings, "source");
-  const auto rows = command::value(
+  const auto rows = command::kEnd.value(
       db.exec("select s.name, s.kind, s.enabled, coalesce((s.config->>'guard')::boolean, true), "
               "coalesce(nullif(s.config->>'path', ''), s.config->>'base_url', "
               "case s.kind when 'files' then '(samples)' else '' end), "

@@ -38,10 +38,10 @@ registry::Source registered_or_samples(const Settings& settings, const std::stri
 
 void test_files(const Settings& settings, const std::string& name) {
   const auto datasets =
-      command::value(Datasets::load(settings.share + "/topics/datasets"), kExitUsage);
+      command::kEnd.value(Datasets::load(settings.share + "/topics/datasets"), kExitUsage);
   const registry::Source source = registered_or_samples(settings, name);
   const FeedSource feed =
-      command::value(FeedSource::open(settings, source, datasets), kExitUsage);
+      command::kEnd.value(FeedSource::open(settings, source, datasets), kExitUsage);
   const feeds::FileConnector& connector = feed.connector();
   fmt::print("connector  {}\n", connector.file);
   const std::string mapping = connector.folder + "/mapping.yaml";
@@ -49,7 +49,7 @@ void test_files(const Settings& settings, const std::string& name) {
   fmt::print("mapping    {}\n", mapped ? mapping : "missing: " + mapping);
   fmt::print("dataset    {} ({})\n", feed.dataset().name, feed.dataset().raw_topic);
   const auto found =
-      command::value(feeds::find_files(feed.folder(), connector.glob), kExitIncomplete);
+      command::kEnd.value(feeds::find_files(feed.folder(), connector.glob), kExitIncomplete);
   fmt::print("folder     {}: {} files match {}\n", feed.folder(), found.size(), connector.glob);
   if (found.empty()) throw CLI::RuntimeError(kExitIncomplete);
 
@@ -91,17 +91,17 @@ void test_files(const Settings& settings, const std::string& name) {
 void test_api(const Settings& settings, const std::string& name,
               const std::vector<std::string>& accounts) {
   pg::Connection db = command::database(settings, "source");
-  const auto source = command::value(registry::find_source(db, name), kExitEnvironment);
+  const auto source = command::kEnd.value(registry::find_source(db, name), kExitEnvironment);
   if (!source) {
-    command::stop({"no such source", name, "register it: sujip source add " + name}, kExitUsage);
+    command::kEnd.leave({"no such source", name, "register it: sujip source add " + name}, kExitUsage);
   }
   const std::string file = connector_path(settings, source->connector);
   fmt::print("connector    {}\n", file);
   for (const Error& problem :
-       command::value(engine::check_connector(settings.share, source->connector), kExitFailed)) {
+       command::kEnd.value(engine::check_connector(settings.share, source->connector), kExitFailed)) {
     fmt::print("not usable   {}\n", problem.message());
   }
-  const engine::ApiSource api = command::value(load_api_source(db, *source), kExitEnvironment);
+  const engine::ApiSource api = command::kEnd.value(load_api_source(db, *source), kExitEnvironment);
   if (const auto url = api.config.find("base_url"); url != api.config.end()) {
     fmt::print("address      {}\n", url->second);
   }
@@ -138,11 +138,11 @@ void add_source_test_command(CLI::App& group, const Settings& settings) {
       ->allow_extra_args(false);
   add->callback([&settings, name, accounts] {
     const std::string file = connector_path(settings, *name);
-    if (!command::value(feeds::is_file_connector(file), kExitUsage)) {
+    if (!command::kEnd.value(feeds::is_file_connector(file), kExitUsage)) {
       return test_api(settings, *name, *accounts);
     }
     if (!accounts->empty()) {
-      command::stop({"--account is for sources with an API", *name, ""}, kExitUsage);
+      command::kEnd.leave({"--account is for sources with an API", *name, ""}, kExitUsage);
     }
     test_files(settings, *name);
   });

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "core/command_end.h"
 #include "core/exit_codes.h"
 #include "topics/apply.h"
 #include "topics/generations.h"
@@ -13,27 +14,18 @@
 namespace sujip {
 namespace {
 
-[[noreturn]] void stop(const Error& error, int code) {
-  fmt::print(stderr, "sujip topics: {}\n", error.message());
-  throw CLI::RuntimeError(code);
-}
-
-template <class T>
-T value_or_stop(Result<T> result, int code) {
-  if (!result.ok()) stop(result.error(), code);
-  return std::move(result).value();
-}
+constexpr CommandEnd kTopics{"topics"};
 
 Datasets load_datasets(const Settings& settings) {
-  return value_or_stop(Datasets::load(settings.share + "/topics/datasets"), kExitUsage);
+  return kTopics.value(Datasets::load(settings.share + "/topics/datasets"), kExitUsage);
 }
 
 void apply(const Settings& settings, int replication) {
   const Datasets datasets = load_datasets(settings);
-  const auto admin = value_or_stop(kafka::Admin::create(settings.kafka), kExitEnvironment);
+  const auto admin = kTopics.value(kafka::Admin::create(settings.kafka), kExitEnvironment);
   const auto wanted = topics::wanted_topics(settings, datasets);
   const auto done =
-      value_or_stop(topics::apply(*admin, wanted, replication), kExitEnvironment);
+      kTopics.value(topics::apply(*admin, wanted, replication), kExitEnvironment);
   for (const auto& d : done)
     fmt::print("{}: {}\n", d.topic, d.what == "missing" ? "created" : "set, " + d.what);
   fmt::print("{} topics as declared\n", wanted.size());
@@ -41,8 +33,8 @@ void apply(const Settings& settings, int replication) {
 
 void diff(const Settings& settings) {
   const Datasets datasets = load_datasets(settings);
-  const auto admin = value_or_stop(kafka::Admin::create(settings.kafka), kExitEnvironment);
-  const auto found = value_or_stop(
+  const auto admin = kTopics.value(kafka::Admin::create(settings.kafka), kExitEnvironment);
+  const auto found = kTopics.value(
       topics::compare(*admin, topics::wanted_topics(settings, datasets)), kExitEnvironment);
   for (const auto& d : found) fmt::print("{}: {}\n", d.topic, d.what);
   if (found.empty()) {
@@ -62,9 +54,9 @@ void list(const Settings& settings) {
 void schema(const Settings& settings, const std::string& name, const std::string& kind) {
   const Datasets datasets = load_datasets(settings);
   const Dataset* dataset = datasets.find(name);
-  if (dataset == nullptr) stop({"no such dataset", name, "see topics/datasets/"}, kExitUsage);
+  if (dataset == nullptr) kTopics.leave({"no such dataset", name, "see topics/datasets/"}, kExitUsage);
   if (kind.starts_with("rollup") && !dataset->has_rollup()) {
-    stop({"this dataset has no totals", name, "rollups: in its declaration makes some"}, kExitUsage);
+    kTopics.leave({"this dataset has no totals", name, "rollups: in its declaration makes some"}, kExitUsage);
   }
   const std::string text = kind == "change"       ? change_schema(*dataset)
                            : kind == "change-key" ? change_key_schema(*dataset)

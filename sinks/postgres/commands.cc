@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "core/command_end.h"
 #include "core/exit_codes.h"
 #include "core/http/metrics_server.h"
 #include "core/log.h"
@@ -26,40 +27,31 @@ static_assert(std::atomic<bool>::is_always_lock_free);
 
 void ask_to_stop(int) { stop_asked = true; }
 
-[[noreturn]] void leave(const Error& error, int code) {
-  fmt::print(stderr, "sujip: {}\n", error.message());
-  throw CLI::RuntimeError(code);
-}
-
-template <class T>
-T value_or_leave(Result<T> result, int code) {
-  if (!result.ok()) leave(result.error(), code);
-  return std::move(result).value();
-}
+constexpr CommandEnd kSink{""};
 
 Datasets declarations(const Settings& settings) {
-  return value_or_leave(Datasets::load(settings.share + "/topics/datasets"), kExitUsage);
+  return kSink.value(Datasets::load(settings.share + "/topics/datasets"), kExitUsage);
 }
 
 void migrate(const Settings& settings, bool dry_run) {
   const Datasets datasets = declarations(settings);
   const std::string dir = settings.share + "/sql";
-  auto connection = value_or_leave(pg::Connection::open(settings.pg), kExitEnvironment);
+  auto connection = kSink.value(pg::Connection::open(settings.pg), kExitEnvironment);
   if (dry_run) {
-    for (const auto& m : value_or_leave(pg::pending_migrations(connection, dir), kExitFailed)) {
+    for (const auto& m : kSink.value(pg::pending_migrations(connection, dir), kExitFailed)) {
       fmt::print("would apply {}\n", m.name);
     }
     return;
   }
-  const auto report = value_or_leave(pg::migrate(connection, dir), kExitFailed);
+  const auto report = kSink.value(pg::migrate(connection, dir), kExitFailed);
   for (const auto& m : report.applied) fmt::print("applied {}\n", m.name);
   // Of every generation; the sinks would make them, too.
   std::vector<sink::Table> tables;
-  for (const topics::Generation& g : value_or_leave(topics::read_generations(connection), kExitFailed).running())
+  for (const topics::Generation& g : kSink.value(topics::read_generations(connection), kExitFailed).running())
     for (sink::Table& table : sink::declared_tables(g.of(datasets), topics::Names("", g.number).schema()))
       tables.push_back(std::move(table));
   const auto made =
-      value_or_leave(sink::ensure_tables(connection, tables), kExitFailed);
+      kSink.value(sink::ensure_tables(connection, tables), kExitFailed);
   for (const auto& table : made.created) fmt::print("created table {}\n", table);
   for (const auto& column : made.added) fmt::print("added column {}\n", column);
   fmt::print("{} migrations and {} tables in place\n", report.already + static_cast<int>(report.applied.size()),
@@ -69,18 +61,18 @@ void migrate(const Settings& settings, bool dry_run) {
 void run_sink(const Settings& settings, const std::string& mapping, const sink::SinkOptions& options) {
   log::start("sink", settings.log_level);
   std::optional<sink::Mapping> mapped;
-  if (!mapping.empty()) mapped = value_or_leave(sink::load_mapping(mapping), kExitUsage);
+  if (!mapping.empty()) mapped = kSink.value(sink::load_mapping(mapping), kExitUsage);
   const Datasets datasets = declarations(settings);
   struct sigaction action {};
   action.sa_handler = ask_to_stop;
   sigaction(SIGTERM, &action, nullptr);
   sigaction(SIGINT, &action, nullptr);
   if (auto served = start_metrics_server(settings.metrics, "sink"); !served) {
-    leave(served.error(), kExitEnvironment);
+    kSink.leave(served.error(), kExitEnvironment);
   }
   const Status ended = mapped ? sink::run_mapped_sink(settings, *mapped, options, stop_asked)
                               : sink::run_generation_sinks(settings, datasets, options, stop_asked);
-  if (!ended) leave(ended.error(), kExitEnvironment);
+  if (!ended) kSink.leave(ended.error(), kExitEnvironment);
 }
 
 }  // namespace

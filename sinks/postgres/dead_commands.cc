@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 
+#include "core/command_end.h"
 #include "core/exit_codes.h"
 #include "core/kafka/consumer.h"
 #include "core/kafka/producer.h"
@@ -18,19 +19,10 @@ namespace {
 
 constexpr int kReadMs = 10000;
 
-[[noreturn]] void leave(const Error& error, int code) {
-  fmt::print(stderr, "sujip dead: {}\n", error.message());
-  throw CLI::RuntimeError(code);
-}
-
-template <class T>
-T value_or_leave(Result<T> result, int code) {
-  if (!result.ok()) leave(result.error(), code);
-  return std::move(result).value();
-}
+constexpr CommandEnd kDead{"dead"};
 
 pg::Connection connect(const Settings& settings) {
-  return value_or_leave(pg::Connection::open(settings.pg), kExitEnvironment);
+  return kDead.value(pg::Connection::open(settings.pg), kExitEnvironment);
 }
 
 struct Filter {
@@ -52,20 +44,20 @@ Place parse_place(const std::string& text) {
   const size_t last = text.rfind('-');
   const size_t middle = last == std::string::npos || last == 0 ? last : text.rfind('-', last - 1);
   if (last == std::string::npos || middle == std::string::npos) {
-    leave({"'" + text + "' is not a dead letter", "", "write topic-partition-offset as `list` does"},
+    kDead.leave({"'" + text + "' is not a dead letter", "", "write topic-partition-offset as `list` does"},
           kExitUsage);
   }
   try {
     return {text.substr(0, middle), std::stoi(text.substr(middle + 1, last - middle - 1)),
             std::stoll(text.substr(last + 1))};
   } catch (const std::exception&) {
-    leave({"'" + text + "' is not a dead letter", "", "write topic-partition-offset as `list` does"},
+    kDead.leave({"'" + text + "' is not a dead letter", "", "write topic-partition-offset as `list` does"},
           kExitUsage);
   }
 }
 
 pg::Rows select(pg::Connection& connection, const Filter& filter) {
-  return value_or_leave(
+  return kDead.value(
       connection.query(
           "select topic, partition, \"offset\", dataset, stage, reason, ts, retried_at "
           "from sujip.dead_letter where ($1 = '' or topic = $1) and ($2 = '' or dataset = $2) "
@@ -98,10 +90,10 @@ Original original(const Settings& settings, const Place& place) {
   config.bootstrap = settings.kafka;
   config.client_id = "sujip-dead";
   config.partition_eof = true;
-  auto consumer = value_or_leave(kafka::Consumer::create(config), kExitEnvironment);
+  auto consumer = kDead.value(kafka::Consumer::create(config), kExitEnvironment);
   const kafka::TopicPartition where{settings.prefix + place.topic, place.partition};
   if (auto done = consumer->assign({{where, place.offset}}); !done) {
-    leave(done.error(), kExitEnvironment);
+    kDead.leave(done.error(), kExitEnvironment);
   }
   std::vector<kafka::MessagePtr> polled;
   for (int waited = 0; waited < kReadMs; waited += 100) {
@@ -124,7 +116,7 @@ std::string name_of_place(const Place& place) {
 Original original_or_leave(const Settings& settings, const Place& place) {
   Original found = original(settings, place);
   if (!found.message) {
-    leave({"the record is no longer in its topic", name_of_place(place),
+    kDead.leave({"the record is no longer in its topic", name_of_place(place),
            "its bytes are in the topic dead.letter for 90 days"},
           kExitIncomplete);
   }
@@ -134,12 +126,12 @@ Original original_or_leave(const Settings& settings, const Place& place) {
 void show(const Settings& settings, const std::string& text) {
   const Place place = parse_place(text);
   pg::Connection connection = connect(settings);
-  const pg::Rows rows = value_or_leave(
+  const pg::Rows rows = kDead.value(
       connection.query("select dataset, scope, run, stage, reason, ts, retried_at from "
                        "sujip.dead_letter where topic = $1 and partition = $2 and \"offset\" = $3",
                        place.topic, place.partition, place.offset),
       kExitFailed);
-  if (rows.empty()) leave({"no such dead letter", text, "see `sujip dead list`"}, kExitIncomplete);
+  if (rows.empty()) kDead.leave({"no such dead letter", text, "see `sujip dead list`"}, kExitIncomplete);
   for (int c = 0; c < rows.columns(); ++c) {
     if (!rows.is_null(0, c)) fmt::print("{}: {}\n", rows.name(c), rows.text(0, c));
   }
@@ -162,10 +154,10 @@ void retry_one(const Settings& settings, pg::Connection& connection, kafka::Prod
   Status sent = producer.produce(producer.topic(settings.prefix + place.topic), place.partition,
                                  kafka::key_of(*message), value, headers);
   if (sent) sent = producer.flush(kReadMs);
-  if (!sent) leave(sent.error(), kExitEnvironment);
+  if (!sent) kDead.leave(sent.error(), kExitEnvironment);
   // What was produced again comes to all generations.
-  for (const topics::Generation& g : value_or_leave(topics::read_generations(connection), kExitFailed).running()) {
-    value_or_leave(connection.query("update " + topics::Names("", g.number).schema() +
+  for (const topics::Generation& g : kDead.value(topics::read_generations(connection), kExitFailed).running()) {
+    kDead.value(connection.query("update " + topics::Names("", g.number).schema() +
                                         ".dead_letter set retried_at = now() "
                                         "where topic = $1 and partition = $2 and \"offset\" = $3",
                                     place.topic, place.partition, place.offset),
@@ -177,14 +169,14 @@ void retry_one(const Settings& settings, pg::Connection& connection, kafka::Prod
 void retry(const Settings& settings, const std::vector<std::string>& places, const Filter& filter,
            bool all) {
   if (places.empty() && !all) {
-    leave({"nothing chosen", "", "name dead letters as `list` shows them, or say --all"}, kExitUsage);
+    kDead.leave({"nothing chosen", "", "name dead letters as `list` shows them, or say --all"}, kExitUsage);
   }
   pg::Connection connection = connect(settings);
   kafka::ProducerConfig config;
   config.bootstrap = settings.kafka;
   config.client_id = "sujip-dead";
   config.linger_ms = 0;
-  const auto producer = value_or_leave(kafka::Producer::create(config), kExitEnvironment);
+  const auto producer = kDead.value(kafka::Producer::create(config), kExitEnvironment);
   for (const std::string& text : places) retry_one(settings, connection, *producer, parse_place(text));
   if (!all) return;
   const pg::Rows rows = select(connection, filter);
