@@ -9,6 +9,7 @@
 #include "cli/readers.h"
 #include "processors/process.h"
 #include "sinks/postgres/reset.h"
+#include "sinks/postgres/rows.h"
 #include "topics/catalogue.h"
 
 namespace sujip {
@@ -16,13 +17,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
+}  // namespace
+
 std::string array_of(const std::vector<std::string>& names) {
   std::string out = "{";
-  for (const std::string& name : names) out += (out.size() > 1 ? "," : "") + pg::quote_name(name);
+  for (const std::string& name : names) {
+    if (out.size() > 1) out += ',';
+    sink::append_array_element(out, name);
+  }
   return out + "}";
 }
-
-}  // namespace
 
 GenerationParts::GenerationParts(const Settings& settings, const Datasets& all, const topics::Generation& generation)
     : settings_(settings), names_(settings.prefix, generation.number), generation_(generation) {

@@ -25,11 +25,13 @@ std::vector<Reader> readers(const Datasets& datasets, const topics::Names& names
 std::vector<Reader> readers(const Datasets& datasets, const std::string& prefix,
                             const std::vector<topics::Generation>& generations) {
   std::vector<Reader> out;
-  for (const topics::Generation& g : generations)
-    for (Reader& reader : readers(g.of(datasets), {prefix, g.number})) {
-      if (g.number > 1) reader.name = "g" + std::to_string(g.number) + "." + reader.name;
+  for (const topics::Generation& g : generations) {
+    const topics::Names names(prefix, g.number);
+    for (Reader& reader : readers(g.of(datasets), names)) {
+      reader.name = names.label(reader.name);
       out.push_back(std::move(reader));
     }
+  }
   return out;
 }
 

@@ -19,7 +19,7 @@ struct Reader {
 
 // In the order of the data.
 std::vector<Reader> readers(const Datasets& datasets, const topics::Names& names);
-// Of all generations that are kept in step; those of later ones are called g<N>.entity and so on.
+// Of these generations; those of later ones are called g<N>.entity and so on.
 std::vector<Reader> readers(const Datasets& datasets, const std::string& prefix,
                             const std::vector<topics::Generation>& generations);
 

@@ -149,11 +149,7 @@ class Replay {
 
   Status note(pg::Connection& connection) {
     std::optional<std::string> datasets;
-    if (!generation_.datasets.empty()) {
-      datasets = "{";
-      for (const std::string& d : generation_.datasets) *datasets += (datasets->size() > 1 ? "," : "") + d;
-      *datasets += "}";
-    }
+    if (!generation_.datasets.empty()) datasets = array_of(generation_.datasets);
     const auto text = [](const std::optional<Day>& day) {
       return day ? std::optional<std::string>(day->str()) : std::nullopt;
     };

@@ -36,10 +36,10 @@ std::shared_ptr<prometheus::Registry> registry();
 
 // The series of a catalogued metric; made at first use, valid for the life of the process. Keep the
 // reference: each call hashes the labels. Throws std::logic_error for a name that is not catalogued.
-// On the calling thread counter() gives a series that is not exported: what it does was counted elsewhere.
-void mute_counters(bool muted);
 prometheus::Counter& counter(std::string_view name, const Labels& labels = {});
 prometheus::Gauge& gauge(std::string_view name, const Labels& labels = {});
 prometheus::Histogram& histogram(std::string_view name, const Labels& labels = {});
+// On the calling thread counter() gives a series that is not exported: what it does was counted elsewhere.
+void mute_counters(bool muted);
 
 }  // namespace sujip::metrics

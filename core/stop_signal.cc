@@ -3,7 +3,9 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <condition_variable>
 #include <csignal>
+#include <mutex>
 #include <thread>
 
 namespace sujip {
@@ -28,6 +30,12 @@ std::stop_token stop_on_signal() {
   }();
   (void)installed;
   return source.get_token();
+}
+
+void pause_for(std::stop_token stop, std::chrono::milliseconds time) {
+  std::mutex mutex;
+  std::unique_lock lock(mutex);
+  std::condition_variable_any().wait_for(lock, std::move(stop), time, [] { return false; });
 }
 
 }  // namespace sujip

@@ -3,10 +3,8 @@
 #include <fmt/format.h>
 
 #include <chrono>
-#include <condition_variable>
 #include <filesystem>
 #include <map>
-#include <mutex>
 
 #include "core/log.h"
 #include "core/stop_signal.h"
@@ -34,9 +32,7 @@ class Process {
     while (!stop.stop_requested()) {
       look();
       SUJIP_CHECK_OK(tend());
-      std::mutex mutex;
-      std::unique_lock lock(mutex);
-      std::condition_variable_any().wait_for(lock, stop, kLookEvery, [] { return false; });
+      pause_for(stop, kLookEvery);
     }
     return {};
   }

@@ -36,11 +36,11 @@ Names::Names(std::string prefix, int generation)
       generation_(generation),
       infix_(generation > 1 ? "g" + std::to_string(generation) + "." : "") {}
 
-std::string Names::topic(std::string_view name) const { return prefix_ + label(name); }
-
-std::string Names::label(std::string_view name) const {
-  return is_derived(name) ? infix_ + std::string(name) : std::string(name);
+std::string Names::topic(std::string_view name) const {
+  return prefix_ + (is_derived(name) ? label(name) : std::string(name));
 }
+
+std::string Names::label(std::string_view name) const { return infix_ + std::string(name); }
 
 std::string Names::plain(std::string_view topic) const {
   if (topic.starts_with(prefix_)) topic.remove_prefix(prefix_.size());

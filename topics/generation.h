@@ -36,7 +36,7 @@ class Names {
 
   std::string topic(std::string_view name) const;      // as Kafka knows it
   std::string plain(std::string_view topic) const;     // as the catalogue has it
-  std::string label(std::string_view name) const;      // without prefix, for metrics
+  std::string label(std::string_view name) const;      // for people and metrics: "g2.raw.order", "g2.entity"
   std::string group(std::string_view what) const;      // of consumers, transactions and sinks
   std::string schema() const;                          // of the tables
   std::string folder(std::string_view role) const;     // begins the name of a folder of local state

@@ -4,11 +4,10 @@
 
 #include <algorithm>
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
 
 #include "core/log.h"
 #include "core/metrics.h"
+#include "core/stop_signal.h"
 #include "processors/runtime/fault_point.h"
 #include "processors/runtime/lane_outputs.h"
 #include "processors/runtime/partition_log.h"
@@ -40,22 +39,10 @@ Error call_failed(const kafka::CallError& error, std::string_view what) {
   return Error{fmt::format("{}: {}", what, error.text), "Kafka transaction", ""};
 }
 
-void pause_for(std::stop_token stop, int ms) {
-  std::mutex mutex;
-  std::unique_lock lock(mutex);
-  std::condition_variable_any().wait_for(lock, stop, std::chrono::milliseconds(ms),
-                                         [] { return false; });
-}
-
 }  // namespace
 
 Lane::Lane(LaneOptions options, Store& store, TaskFactory factory)
     : options_(std::move(options)), store_(store), factory_(std::move(factory)) {}
-
-std::string Lane::label_of(const std::string& name) const {
-  const int n = options_.names.generation();
-  return n > 1 ? fmt::format("g{}.{}", n, name) : name;
-}
 
 Lane::~Lane() {
   // Closing calls revoked(), which needs everything else.
@@ -87,7 +74,7 @@ Status Lane::run(std::stop_token stop) {
     log::warn("{} lane {}: {}; recovering", options_.group, options_.instance,
               status.error().message());
     give_up("error");
-    pause_for(stop, backoff_ms);
+    pause_for(stop, std::chrono::milliseconds(backoff_ms));
     backoff_ms = std::min(backoff_ms * 2, 10000);
   }
   stopping_ = true;
@@ -225,7 +212,7 @@ void Lane::make_slots(const std::vector<kafka::TopicPartition>& partitions) {
     slot->log = std::make_unique<PartitionLog>(options_.bootstrap, tp);
     const kafka::TopicPartition plain{options_.names.plain(tp.topic), tp.partition};
     slot->task = factory_(plain, *slot->store, *slot->log);
-    slot->consumed = &metrics::counter("processor_records_consumed_total", {{"topic", label_of(plain.topic)}});
+    slot->consumed = &metrics::counter("processor_records_consumed_total", {{"topic", options_.names.label(plain.topic)}});
     slots_[name] = std::move(slot);
   }
 }
@@ -283,7 +270,7 @@ void Lane::report_lag() {
     int64_t end = 0;
     rd_kafka_get_watermark_offsets(consumer_->handle(), slot.input.topic.c_str(),
                                    slot.input.partition, &low, &end);
-    const metrics::Labels labels = {{"topic", label_of(options_.names.plain(slot.input.topic))},
+    const metrics::Labels labels = {{"topic", options_.names.label(options_.names.plain(slot.input.topic))},
                                     {"partition", std::to_string(slot.input.partition)}};
     const auto set = [&](const char* name, int64_t value) {
       metrics::gauge(name, labels).Set(static_cast<double>(std::max<int64_t>(0, value)));

@@ -99,9 +99,6 @@ class Lane {
   void report_lag();
   std::string topic_name(const std::string& name) const { return options_.names.topic(name); }
 
-  // For metrics. Generations read the same raw topics, so that of a later one says whose it is.
-  std::string label_of(const std::string& name) const;
-
   LaneOptions options_;
   Store& store_;
   TaskFactory factory_;
