@@ -138,14 +138,19 @@ class World:
 
     def behind(self):
         """Partitions whose end the sink has not committed."""
-        rows = self.query("select topic, part, next_offset from sujip.sink_progress")
+        at = {(topic, part): offset for topic, part, offset in
+              self.query("select topic, part, next_offset from sujip.sink_progress")}
+        # A partition that nobody has taken yet has no line, and is behind all the same.
+        parts = [(topic, part) for topic in {topic for topic, _ in at}
+                 for part in self.watcher.list_topics(topic, timeout=10).topics[topic].partitions]
         out = []
-        for topic, part, offset in rows:
-            _, high = self.watcher.get_watermark_offsets(
+        for topic, part in parts:
+            low, high = self.watcher.get_watermark_offsets(
                 confluent_kafka.TopicPartition(topic, part), timeout=10)
+            offset = at.get((topic, part), low)
             if offset < high:
                 out.append((topic, part, offset, high))
-        return out if rows else ["no progress yet"]
+        return out if at else ["no progress yet"]
 
     def wait_until_caught_up(self, seconds=90):
         wait_for("the sink to catch up", lambda: not self.behind(), seconds)
