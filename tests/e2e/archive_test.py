@@ -1,9 +1,7 @@
 """archive -> wipe -> restore -> the same tables, row by row; incremental, killed again and again, refused
 where it would mix."""
 
-import csv
 import json
-import random
 import shutil
 import subprocess
 import time
@@ -11,8 +9,8 @@ import time
 import confluent_kafka
 import pytest
 
-from servers import ROOT
-from world import BINARY, wait_for
+from feeds import offer, shop_day, spread_catalogue
+from world import BINARY, caught_up, wait_for
 
 SUBJECT = "danawa/danawa/product/CPU"
 RAW = ("raw.account", "raw.activity", "raw.catalog", "raw.order", "raw.report", "raw.status")
@@ -26,32 +24,7 @@ NOT_THE_SAME = {"run_log": "- 'ts' - 'started_at' - 'duration_ms'", "dead_letter
 @pytest.fixture(scope="module")
 def share(servers):
     """The connectors, with a catalogue that is spread over all partitions."""
-    folder = servers.folder / "share"
-    for part in ("topics", "sql", "monitoring", "producers"):
-        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("*.cc", "*.h"))
-    connector = folder / "producers/connectors/danawa/connector.yaml"
-    connector.write_text(connector.read_text().replace("partition: scope", "partition: key"))
-    return folder
-
-
-def offer(world, day, rows):
-    file = world.files / "CPU" / f"2024-05-{day:02d}T090000.csv"
-    part = file.with_name(".part")
-    part.write_text("id,name,price\n" + "".join(f'{key},상품 {key},"{price}"\n' for key, price in rows.items()),
-                    "utf-8")
-    part.rename(file)
-
-
-def shop_day(folder, day, lines, seed):
-    chance = random.Random(seed)
-    with (folder / f"2024-06-{day:02d}.csv").open("w", newline="", encoding="utf-8") as file:
-        out = csv.writer(file)
-        out.writerow("InvoiceNo StockCode Description Quantity InvoiceDate UnitPrice CustomerID Country".split())
-        for i in range(lines):
-            sku = chance.randrange(100)
-            out.writerow([day * 1000 + i // 5, f"S{sku}", f"상품 {sku}", chance.randrange(1, 30),
-                          f"2024-06-{day:02d} 10:{i % 60:02d}:00", f"{chance.randrange(5, 5000) / 100:.2f}",
-                          f"{chance.randrange(900)}.0", "Korea"])
+    return spread_catalogue(servers)
 
 
 def verdicts(world):
@@ -61,10 +34,6 @@ def verdicts(world):
 
 def decided(world, *wanted):
     wait_for(f"verdicts {wanted}", lambda: verdicts(world) == list(wanted), 60)
-
-
-def caught_up(world):
-    wait_for("all to be caught up", lambda: world.run("lag", code=None).code == 0, 90)
 
 
 @pytest.fixture(scope="module")

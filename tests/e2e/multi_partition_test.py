@@ -1,11 +1,10 @@
 """A catalogue that spreads over all partitions: decided once by the coordinator, applied by all of them."""
 
 import json
-import shutil
 
 import pytest
 
-from servers import ROOT
+from feeds import offer, spread_catalogue
 from world import wait_for
 
 PARTITIONS = 6
@@ -14,28 +13,13 @@ SUBJECT = "danawa/danawa/product/CPU"
 
 @pytest.fixture(scope="module")
 def shop(make_world, servers):
-    share = servers.folder / "share"
-    for folder in ("topics", "sql", "monitoring", "producers"):
-        shutil.copytree(ROOT / folder, share / folder, ignore=shutil.ignore_patterns("*.cc", "*.h"))
-    connector = share / "producers/connectors/danawa/connector.yaml"
-    text = connector.read_text()
-    assert text.count("partition: scope") == 1
-    connector.write_text(text.replace("partition: scope", "partition: key"))
-    world = make_world(share=share)
+    world = make_world(share=spread_catalogue(servers))
     world.files = world.folder / "danawa"
     (world.files / "CPU").mkdir(parents=True)
     world.run("source", "add", "danawa", "--path", world.files)
     world.rows = {}
     with world.running("up"):
         yield world
-
-
-def offer(world, day, rows):
-    file = world.files / "CPU" / f"2024-05-{day:02d}T090000.csv"
-    part = file.with_name(".part")
-    part.write_text("id,name,price\n" + "".join(f'{key},상품 {key},"{price}"\n'
-                                                for key, price in rows.items()), "utf-8")
-    part.rename(file)
 
 
 def products(world):

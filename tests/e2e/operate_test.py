@@ -11,7 +11,7 @@ import confluent_kafka
 import pytest
 
 from servers import ROOT
-from world import BINARY, wait_for
+from world import BINARY, caught_up, wait_for
 
 SAMPLES = ROOT / "producers/connectors"
 TABLES = ("order_item", "order_item_rollup", "product", "product_price_history", "change_log", "dead_letter")
@@ -36,10 +36,6 @@ def produce(world, topic, records):
     for key, value in records:
         producer.produce(world.prefix + topic, key=key, value=value, partition=0)
     assert producer.flush(30) == 0
-
-
-def caught_up(world):
-    wait_for("all to be caught up", lambda: world.run("lag", code=None).code == 0, 90)
 
 
 def rows(world):

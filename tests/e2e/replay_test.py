@@ -1,11 +1,8 @@
 """The next generation is built beside the live one, compared, shown to readers, taken back, dropped."""
 
 import base64
-import csv
 import json
 import os
-import random
-import shutil
 import subprocess
 import threading
 
@@ -13,35 +10,11 @@ import confluent_kafka.admin
 import psycopg2
 import pytest
 
-from servers import ROOT
-from world import BINARY, wait_for
+from feeds import offer, shop_day, spread_catalogue
+from world import BINARY, caught_up, wait_for
 
 TABLES = ("order_item", "order_item_rollup", "product", "product_price_history", "change_log", "dead_letter")
 DERIVED = ("change.order_item", "rollup.order_item", "change.product", "delta.rollup", "scope.run", "dead.letter")
-
-
-def shop_day(folder, day, lines, seed):
-    chance = random.Random(seed)
-    with (folder / f"2024-06-{day:02d}.csv").open("w", newline="", encoding="utf-8") as file:
-        out = csv.writer(file)
-        out.writerow("InvoiceNo StockCode Description Quantity InvoiceDate UnitPrice CustomerID Country".split())
-        for i in range(lines):
-            sku = chance.randrange(40)
-            out.writerow([day * 1000 + i // 5, f"S{sku}", f"상품 {sku}", chance.randrange(1, 30),
-                          f"2024-06-{day:02d} 10:{i % 60:02d}:00", f"{chance.randrange(5, 5000) / 100:.2f}",
-                          f"{chance.randrange(900)}.0", "Korea"])
-
-
-def offer(world, day, rows):
-    file = world.files / "CPU" / f"2024-05-{day:02d}T090000.csv"
-    part = file.with_name(".part")
-    part.write_text("id,name,price\n" + "".join(f'{key},상품 {key},"{price}"\n' for key, price in rows.items()),
-                    "utf-8")
-    part.rename(file)
-
-
-def caught_up(world):
-    wait_for("all to be caught up", lambda: world.run("lag", code=None).code == 0, 90)
 
 
 def wait_orders(world, rows):
@@ -75,11 +48,7 @@ def states(world):
 @pytest.fixture(scope="module")
 def shop(make_world, servers):
     """A world with a catalogue over all partitions, runs that were held, released and rejected, and orders."""
-    share = servers.folder / "share"
-    for part in ("topics", "sql", "monitoring", "producers"):
-        shutil.copytree(ROOT / part, share / part, ignore=shutil.ignore_patterns("*.cc", "*.h"))
-    connector = share / "producers/connectors/danawa/connector.yaml"
-    connector.write_text(connector.read_text().replace("partition: scope", "partition: key"))
+    share = spread_catalogue(servers)
     world = make_world(share=share)
     world.share = share
     world.files, world.retail = world.folder / "danawa", world.folder / "retail"

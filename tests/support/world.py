@@ -41,6 +41,10 @@ def wait_for(what, condition, seconds=60):
         time.sleep(0.02)  # between two looks at the condition
 
 
+def caught_up(world):
+    wait_for("all to be caught up", lambda: world.run("lag", code=None).code == 0, 90)
+
+
 class Done:
     """What a command said."""
 
