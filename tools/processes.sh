@@ -9,8 +9,9 @@
 
 # start_time PID: prints the start time; fails when the process is gone or a zombie.
 start_time() {
-  local stat fields
-  { stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 1
+  local stat='' fields
+  # Not $(<file): where the file is gone, bash 5.2 ends the whole shell there under set -e.
+  { IFS= read -r -d '' stat <"/proc/$1/stat" || [[ -n $stat ]]; } 2>/dev/null || return 1
   # The name in parentheses may hold anything, so the fields are counted after the last ")".
   read -ra fields <<<"${stat##*) }"
   [[ ${fields[0]} != Z && ${fields[0]} != X ]] || return 1
@@ -70,7 +71,8 @@ end_session() {
   local dir pid stat fields
   for dir in /proc/[0-9]*; do
     pid=${dir#/proc/}
-    { stat=$(<"$dir/stat"); } 2>/dev/null || continue
+    stat=''
+    { IFS= read -r -d '' stat <"$dir/stat" || [[ -n $stat ]]; } 2>/dev/null || continue
     read -ra fields <<<"${stat##*) }"
     [[ ${fields[3]} == "$1" && $(command_line "$pid") == *"$2"* ]] || continue
     kill -KILL "$pid" 2>/dev/null || true

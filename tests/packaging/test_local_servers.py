@@ -48,6 +48,20 @@ def test_every_command_may_be_repeated(server):
     assert server("status", check=False).returncode == 3
 
 
+@postgres
+def test_a_server_that_left_only_its_pid_is_started_again(server, folder):
+    """After a power cut the pid is nobody's: a killed process that its parent hasn't waited for is
+    still in /proc, so killing the server here shows that case only now and then."""
+    server("start")
+    server("kill")
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    pid_file = next((folder / "p").rglob("cluster")) / "postmaster.pid"
+    pid_file.write_text(f"{gone.pid}\n")
+    done = server("start")
+    assert f"port={server.port}" in done.stdout
+
+
 @both
 def test_a_taken_port_is_named(server, folder):
     server("start")
