@@ -10,7 +10,8 @@ constexpr int kTimeoutMs = 20000;
 
 }  // namespace
 
-Result<Positions> Positions::open(const Settings& settings, const std::vector<topics::Generation>& generations) {
+Result<Positions> Positions::open(const Settings& settings,
+                                  const std::vector<topics::Generation>& generations) {
   Positions self;
   self.settings_ = settings;
   SUJIP_TRY(const Datasets datasets, Datasets::load(settings.share + "/topics/datasets"));
@@ -28,19 +29,22 @@ Result<Positions> Positions::open(const Settings& settings, const std::vector<to
   return self;
 }
 
-Result<std::vector<ReaderPosition>> Positions::read(const Reader& reader) {
+Result<std::vector<ReaderPosition>> Positions::read_positions(const Reader& reader) {
   std::vector<kafka::TopicPartition> all;
   for (const std::string& topic : reader.topics) {
     const auto found = topics_.find(topic);
-    if (found == topics_.end()) return Error{"the topic is missing", topic, "run `sujip topics apply`"};
+    if (found == topics_.end())
+      return Error{"the topic is missing", topic, "run `sujip topics apply`"};
     for (int32_t p = 0; p < found->second; ++p) all.push_back({topic, p});
   }
   std::map<kafka::TopicPartition, int64_t> at;
   if (reader.in_database) {
     SUJIP_TRY(const auto rows,
-              pg_->query("select topic, part, next_offset from sujip.sink_progress where sink = $1", reader.group));
+              pg_->query("select topic, part, next_offset from sujip.sink_progress where sink = $1",
+                         reader.group));
     for (int i = 0; i < rows.size(); ++i)
-      at[{std::string(rows.text(i, 0)), static_cast<int32_t>(rows.integer(i, 1))}] = rows.integer(i, 2);
+      at[{std::string(rows.text(i, 0)), static_cast<int32_t>(rows.integer(i, 1))}] =
+          rows.integer(i, 2);
   } else {
     SUJIP_TRY(at, admin_->group_offsets(reader.group, all, kTimeoutMs));
   }
@@ -50,12 +54,19 @@ Result<std::vector<ReaderPosition>> Positions::read(const Reader& reader) {
   for (size_t i = 0; i < all.size(); ++i) {
     ReaderPosition p{all[i], -1, 0, ends[i], 0};
     if (const auto found = at.find(all[i]); found != at.end()) p.position = found->second;
+    out.push_back(std::move(p));
+  }
+  return out;
+}
+
+Result<std::vector<ReaderPosition>> Positions::read(const Reader& reader) {
+  SUJIP_TRY(auto out, read_positions(reader));
+  for (ReaderPosition& p : out) {
     if (p.position < p.end) {
-      SUJIP_TRY(const auto marks, reader_->watermarks(all[i], kTimeoutMs));
+      SUJIP_TRY(const auto marks, reader_->watermarks(p.tp, kTimeoutMs));
       p.begin = marks.low;
     }
     p.behind = std::max<int64_t>(0, p.end - std::max(p.position, p.begin));
-    out.push_back(std::move(p));
   }
   return out;
 }
@@ -80,8 +91,10 @@ Status Positions::look_closer(std::vector<ReaderPosition>& positions) {
       const kafka::TopicPartition tp{rd_kafka_topic_name(message->rkt), message->partition};
       const auto found = open.find(tp);
       if (found == open.end()) continue;
-      if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) found->second->behind = 0;
-      else if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) continue;
+      if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
+        found->second->behind = 0;
+      else if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR)
+        continue;
       open.erase(found);
       SUJIP_CHECK_OK(reader_->remove(tp));
     }

@@ -25,9 +25,12 @@ struct ReaderPosition {
 class Positions {
  public:
   // Of the readers of these generations.
-  static Result<Positions> open(const Settings& settings, const std::vector<topics::Generation>& generations);
+  static Result<Positions> open(const Settings& settings,
+                                const std::vector<topics::Generation>& generations);
 
   const std::vector<Reader>& readers() const { return readers_; }
+  // Where it stands and where its topics end, no more.
+  Result<std::vector<ReaderPosition>> read_positions(const Reader& reader);
   // Partitions in the order of reader.topics. `behind` counts markers.
   Result<std::vector<ReaderPosition>> read(const Reader& reader);
   // Takes away the markers: reads the first record of each partition that is behind.

@@ -33,7 +33,8 @@ Status check_topics(kafka::Admin& admin, const Datasets& datasets, const topics:
 Result<std::unique_ptr<GenerationLanes>> GenerationLanes::start(const Settings& settings, const ProcessOptions& options,
                                                                 const topics::Generation& generation,
                                                                 std::shared_ptr<const topics::Liveness> live,
-                                                                std::shared_ptr<MemoryBudget> memory) {
+                                                                std::shared_ptr<MemoryBudget> memory,
+                                                                std::shared_ptr<Pace> pace) {
   SUJIP_TRY(Datasets all, Datasets::load(settings.share + "/topics/datasets"));
   std::unique_ptr<GenerationLanes> self(
       new GenerationLanes(generation, {settings.prefix, generation.number}, std::move(all)));
@@ -61,6 +62,7 @@ Result<std::unique_ptr<GenerationLanes>> GenerationLanes::start(const Settings& 
       lane.session_timeout_ms = options.session_timeout_ms;
       lane.memory = memory;
       lane.live = live;
+      if (&stage == &self->stages_.front()) lane.pace = pace;  // the others get no more than what comes out of it
       self->threads_.emplace_back([me = self.get(), lane, make = stage.make] {
         pthread_setname_np(pthread_self(), fmt::format("{}-{}", lane.group, lane.instance).substr(0, 15).c_str());
         Lane runner(lane, *me->store_, make);

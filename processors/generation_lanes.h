@@ -20,11 +20,13 @@ namespace sujip {
 
 class GenerationLanes {
  public:
-  // Starts them. `memory`: shared by all generations of the process.
+  // Starts them. `memory`: shared by all generations of the process. `pace`: of those that read raw topics; without
+  // it they read as fast as they can.
   static Result<std::unique_ptr<GenerationLanes>> start(const Settings& settings, const ProcessOptions& options,
                                                         const topics::Generation& generation,
                                                         std::shared_ptr<const topics::Liveness> live,
-                                                        std::shared_ptr<MemoryBudget> memory);
+                                                        std::shared_ptr<MemoryBudget> memory,
+                                                        std::shared_ptr<Pace> pace = nullptr);
   ~GenerationLanes();
 
   // Why a lane gave up; then all of them end.

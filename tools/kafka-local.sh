@@ -14,6 +14,7 @@
 #   KAFKA_PORT    29092   127.0.0.1:KAFKA_PORT for clients, KAFKA_PORT+1 for the controller
 #   KAFKA_DATA    .local/kafka of this checkout
 #   KAFKA_HEAP    1g      most heap the broker may use
+#   KAFKA_JVM     ""      more options for the broker's Java, separated by spaces
 #   KAFKA_EXTRA   ""      more lines for server.properties, separated by |
 #   KAFKA_JARS            folder of jars of an unpacked Kafka 4 (its libs/): nothing is fetched then
 # Exit codes: 0 done, 1 failed, 2 usage, 3 not running (status).
@@ -29,6 +30,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 port=${KAFKA_PORT:-29092}
 data=${KAFKA_DATA:-$root/.local/kafka}
 heap=${KAFKA_HEAP:-1g}
+read -ra jvm <<<"${KAFKA_JVM:-}"
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/sujip/kafka-$version
 jars=${KAFKA_JARS:-$cache/lib}
 java=${JAVA_HOME:+$JAVA_HOME/bin/}java
@@ -152,7 +154,7 @@ launch() {
   [[ ! -f $log ]] || mv "$log" "$log.1"
   ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
   start_process "$pid_file" "$log" "$java" -Xms256m "-Xmx$heap" -XX:+UseG1GC \
-    -XX:MaxGCPauseMillis=20 -XX:+ExitOnOutOfMemoryError -Djava.awt.headless=true \
+    -XX:MaxGCPauseMillis=20 -XX:+ExitOnOutOfMemoryError -Djava.awt.headless=true "${jvm[@]}" \
     -Dlog4j2.configurationFile="$root/tools/kafka/log4j2.properties" -cp "$jars/*" \
     kafka.Kafka "$properties"
 }

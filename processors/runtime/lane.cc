@@ -23,8 +23,8 @@ constexpr int kAskTimeoutMs = 1000;
 constexpr int kLagEveryMs = 5000;
 constexpr int kLongestTransactionMs = 120000;
 constexpr size_t kBatch = 2000;
-// A lane that is behind commits less often: a commit costs the same for few records and for many, and
-// what is combined per commit is combined better.
+// A lane that is behind commits less often: a commit costs the same for few records and for many,
+// and what is combined per commit is combined better.
 constexpr int kBacklogCommitMs = 1000;
 constexpr int kBusyCommitMs = 150;  // just behind: what comes in bursts is combined, too
 constexpr int64_t kSlowCommitMs = 200;
@@ -63,7 +63,7 @@ Status Lane::run(std::stop_token stop) {
   std::vector<kafka::MessagePtr> batch;
   while (!stop.stop_requested()) {
     batch.clear();
-    consumer_->consume(open_ || restorer_->busy() ? 10 : 50, kBatch, batch);
+    read(stop, open_ || restorer_->busy() ? 10 : 50, batch);
     if (!fatal_.what.empty()) return fatal_;
     const Status status = turn(batch);
     if (!fatal_.what.empty()) return fatal_;
@@ -87,12 +87,22 @@ Status Lane::run(std::stop_token stop) {
   return {};
 }
 
+void Lane::read(std::stop_token stop, int idle_ms, std::vector<kafka::MessagePtr>& batch) {
+  if (!options_.pace) return consumer_->consume(idle_ms, kBatch, batch);
+  const size_t granted = options_.pace->grant(kBatch);
+  if (granted == 0) pause_for(stop, std::chrono::milliseconds(idle_ms));
+  // One at least: it is in there that a rebalance is answered.
+  consumer_->consume(granted == 0 ? 0 : idle_ms, std::max<size_t>(granted, 1), batch);
+  if (batch.size() < granted) options_.pace->put_back(granted - batch.size());
+}
+
 Status Lane::turn(std::vector<kafka::MessagePtr>& batch) try {
   metrics::mute_counters(options_.live && !options_.live->any());
   if (broken_) return recover();
   SUJIP_CHECK_OK(handle(batch));
   SUJIP_CHECK_OK(take_restored());
-  if (!open_ || steady_ms() - begun_at_ >= commit_interval(batch.size() == kBatch) || uncommitted_ >= options_.commit_records)
+  if (!open_ || steady_ms() - begun_at_ >= commit_interval(batch.size() == kBatch) ||
+      uncommitted_ >= options_.commit_records)
     SUJIP_CHECK_OK(commit(checkpoint_is_due()));
   if (steady_ms() - lag_reported_at_ >= kLagEveryMs) report_lag();
   return {};
@@ -104,17 +114,16 @@ Status Lane::turn(std::vector<kafka::MessagePtr>& batch) try {
 int64_t Lane::commit_interval(bool behind) {
   const int64_t now = steady_ms();
   if (behind) behind_at_ = now;
-  const int64_t least = behind                            ? kBacklogCommitMs
-                        : now - behind_at_ < kBacklogCommitMs ? kBusyCommitMs
-                                                          // No more of the time goes into commits than lies between them.
-                                                          : std::min<int64_t>(commit_took_ms_, kSlowCommitMs);
+  const int64_t least = behind ? kBacklogCommitMs
+                        : now - behind_at_ < kBacklogCommitMs
+                            ? kBusyCommitMs
+                            // No more of the time goes into commits than lies between them.
+                            : std::min<int64_t>(commit_took_ms_, kSlowCommitMs);
   return std::max<int64_t>(options_.commit_interval_ms, least);
 }
 
 // All that is processed becomes committed and part of a checkpoint.
-Status Lane::finish() try {
-  return commit(true);
-} catch (const std::exception& e) {
+Status Lane::finish() try { return commit(true); } catch (const std::exception& e) {
   return Error{e.what(), options_.group, ""};
 }
 
@@ -145,14 +154,15 @@ Status Lane::start_producer() {
   open_ = false;
   kafka::ProducerConfig config;
   config.bootstrap = options_.bootstrap;
-  config.transactional_id =
-      options_.names.group(options_.group) + "-" + options_.instance;
+  config.transactional_id = options_.names.group(options_.group) + "-" + options_.instance;
   config.client_id = config.transactional_id;
   config.transaction_timeout_ms = options_.transaction_timeout_ms;
-  // Full batches go at once and a commit sends the rest: waiting costs no latency and saves requests.
+  // Full batches go at once and a commit sends the rest: waiting costs no latency and saves
+  // requests.
   config.linger_ms = 200;
   SUJIP_TRY(producer_, kafka::Producer::create(config));
-  outputs_ = std::make_unique<LaneOutputs>(*producer_, options_.names, topics::kPartitions, options_.live);
+  outputs_ =
+      std::make_unique<LaneOutputs>(*producer_, options_.names, topics::kPartitions, options_.live);
   // Looks the topics up now: a topic first named in produce() waits for a one second timer.
   for (const std::string_view topic :
        {topics::kDeltaRollup, topics::kScopeTally, topics::kDeadLetter, topics::kRunLog})
@@ -168,7 +178,8 @@ void Lane::give_up(const char* reason) {
   metrics::counter("transactions_aborted_total", {{"reason", reason}}).Increment();
   // A transaction that was too large for its time would be so again.
   if (open_ && steady_ms() - begun_at_ > options_.transaction_timeout_ms * 8LL / 10)
-    options_.transaction_timeout_ms = std::min(options_.transaction_timeout_ms * 2, kLongestTransactionMs);
+    options_.transaction_timeout_ms =
+        std::min(options_.transaction_timeout_ms * 2, kLongestTransactionMs);
   broken_ = true;
   open_ = false;
   uncommitted_ = 0;
@@ -186,7 +197,8 @@ Status Lane::recover() {
   make_slots(inputs);
   restore();
   fault_point(options_.group, "recover_end");
-  log::info("{} lane {}: recovered, {} partitions", options_.group, options_.instance, inputs.size());
+  log::info("{} lane {}: recovered, {} partitions", options_.group, options_.instance,
+            inputs.size());
   return {};
 }
 
@@ -212,7 +224,6 @@ void Lane::make_slots(const std::vector<kafka::TopicPartition>& partitions) {
     slot->log = std::make_unique<PartitionLog>(options_.bootstrap, tp);
     const kafka::TopicPartition plain{options_.names.plain(tp.topic), tp.partition};
     slot->task = factory_(plain, *slot->store, *slot->log);
-    slot->consumed = &metrics::counter("processor_records_consumed_total", {{"topic", options_.names.label(plain.topic)}});
     slots_[name] = std::move(slot);
   }
 }
@@ -270,13 +281,14 @@ void Lane::report_lag() {
     int64_t end = 0;
     rd_kafka_get_watermark_offsets(consumer_->handle(), slot.input.topic.c_str(),
                                    slot.input.partition, &low, &end);
-    const metrics::Labels labels = {{"topic", options_.names.label(options_.names.plain(slot.input.topic))},
-                                    {"partition", std::to_string(slot.input.partition)}};
+    const metrics::Labels labels = {
+        {"topic", options_.names.label(options_.names.plain(slot.input.topic))},
+        {"partition", std::to_string(slot.input.partition)}};
     const auto set = [&](const char* name, int64_t value) {
       metrics::gauge(name, labels).Set(static_cast<double>(std::max<int64_t>(0, value)));
     };
-    // The gap of the last stable offset to the end alone is normal; one that stands still is an open
-    // transaction that hangs.
+    // The gap of the last stable offset to the end alone is normal; one that stands still is an
+    // open transaction that hangs.
     set("consumer_lag", (*stable)[i] - slot.next_offset);
     set("partition_last_stable_offset", (*stable)[i]);
     set("partition_uncommitted_offsets", end - (*stable)[i]);
@@ -284,6 +296,15 @@ void Lane::report_lag() {
       metrics::gauge("consumer_position_timestamp_seconds", labels)
           .Set(static_cast<double>(slot.newest) / 1000);
   }
+}
+
+// Asked for anew each time: the counters of a generation are muted until it is the live one.
+void Lane::count_consumed(Slot& slot) const {
+  const int64_t records = std::exchange(slot.processed, 0);
+  if (records == 0) return;
+  metrics::counter("processor_records_consumed_total",
+                   {{"topic", options_.names.label(options_.names.plain(slot.input.topic))}})
+      .Increment(static_cast<double>(records));
 }
 
 // ---- records ----------------------------------------------------------------------------------
@@ -295,11 +316,12 @@ Status Lane::handle(std::vector<kafka::MessagePtr>& batch) {
   Slot* slot = nullptr;
   for (const auto& message : batch) {
     if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
-      fatal_ = Error{"the committed offset is not in the topic any more: data was deleted or truncated",
-                     message->rkt != nullptr
-                         ? fmt::format("{}/{}", rd_kafka_topic_name(message->rkt), message->partition)
-                         : options_.group,
-                     "nothing was skipped silently; reset the group on purpose to go on"};
+      fatal_ =
+          Error{"the committed offset is not in the topic any more: data was deleted or truncated",
+                message->rkt != nullptr
+                    ? fmt::format("{}/{}", rd_kafka_topic_name(message->rkt), message->partition)
+                    : options_.group,
+                "nothing was skipped silently; reset the group on purpose to go on"};
       return fatal_;
     }
     if (message->err == RD_KAFKA_RESP_ERR__FATAL) {
@@ -380,7 +402,7 @@ Status Lane::commit(bool save) {
   for (auto& [name, slot] : slots_) {
     slot->touched = false;
     if (slot->restored) slot->store->release_memory();
-    slot->consumed->Increment(static_cast<double>(std::exchange(slot->processed, 0)));
+    count_consumed(*slot);
   }
   return {};
 }
@@ -439,7 +461,8 @@ std::vector<Lane::Checkpoint> Lane::plan_checkpoint() {
   }
   size_t next = 0;
   for (Checkpoint& c : plan)
-    for (const std::string& topic : c.slot->task->state_topics()) c.positions[topic] = (*ends)[next++];
+    for (const std::string& topic : c.slot->task->state_topics())
+      c.positions[topic] = (*ends)[next++];
   std::sort(plan.begin(), plan.end(), [](const Checkpoint& a, const Checkpoint& b) {
     return a.slot->store->task() < b.slot->store->task();
   });

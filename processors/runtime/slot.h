@@ -26,7 +26,6 @@ struct Lane::Slot {
   bool touched = false;     // processed since the last commit
   bool restored = false;
   int64_t processed = 0;  // since the last commit
-  prometheus::Counter* consumed = nullptr;
   TimeMs newest = 0;  // time of the last processed record
 };
 

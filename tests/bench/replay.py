@@ -163,6 +163,7 @@ def main():
         ended = time.monotonic()
         if done.returncode:
             raise SystemExit(f"sujip replay: {done.stderr[-2000:]}")
+        sys.stderr.write(done.stderr)
         replayed = json.loads(done.stdout.strip().splitlines()[-1])
         during, lost_during = traffic.latencies(began, ended)
         say("swaps under readers")

@@ -46,7 +46,7 @@ def free_port(count=1):
 
 def clean_environment():
     """The environment without what would lead to other servers or other state."""
-    keep = ("SUJIP_BIN", "SUJIP_PROBE", "SUJIP_DATA", "KAFKA_JARS")
+    keep = ("SUJIP_BIN", "SUJIP_PROBE", "SUJIP_DATA", "KAFKA_JARS", "KAFKA_JVM")
     return {name: value for name, value in os.environ.items()
             if name in keep or not name.startswith(("SUJIP_", "KAFKA_", "PG"))}
 

@@ -1,0 +1,42 @@
+#pragma once
+// How long data are on their way from the raw topics into the tables that readers see. By Little's
+// law: what lies between readers and the ends of their topics, divided by what comes in. Markers of
+// transactions are in both.
+
+#include <chrono>
+#include <deque>
+#include <optional>
+#include <vector>
+
+#include "cli/positions.h"
+
+namespace sujip {
+
+class LiveDelay {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  static Result<LiveDelay> open(const Settings& settings,
+                                const std::vector<topics::Generation>& live);
+
+  // Looks at where everybody stands; asks the broker some questions and the database one.
+  Status look();
+  // Seconds, from the looks of the last second; none while (almost) nothing comes in.
+  std::optional<double> seconds() const;
+  // Records a second that come into the raw topics, from the same looks.
+  double incoming() const;
+
+ private:
+  struct Look {
+    Clock::time_point at;
+    std::vector<int64_t> behind, end;  // of each reader, all its partitions together
+  };
+
+  explicit LiveDelay(Positions positions) : positions_(std::move(positions)) {}
+  double rate(size_t reader) const;
+
+  Positions positions_;
+  std::deque<Look> looks_;
+};
+
+}  // namespace sujip
