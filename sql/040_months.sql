@@ -106,6 +106,17 @@ begin
   end loop;
 end $$;
 
+-- The runs of a day, for the views below.
+do $$
+declare
+  t record;
+begin
+  for t in select c.oid::regclass as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
+           where n.nspname ~ '^sujip_g\d+$' and c.relname = 'change_log' and c.relkind = 'r' loop
+    execute format('create index change_log_day on %s (dataset, sujip.as_date(slice))', t.name);
+  end loop;
+end $$;
+
 -- Keeps sujip.<dataset>_daily: one line per source, account, day that was collected, and currency. `totals` is the
 -- grain of sums by source and account. Measures it has shown it shows for good, in their places.
 create function sujip.show_daily(dataset text, totals text, measures text[]) returns void
