@@ -52,7 +52,7 @@ def test_a_replay_makes_tables_by_month(shop):
     assert shop.run("generation", "diff", "2", "--json").json["tables"]
     assert rows(shop, "sujip_g2") == rows(shop)
     # People's own indexes come along, to each month.
-    assert shop.value("select count(*) from pg_indexes where schemaname = 'sujip_g2_months' and indexdef like '%%(sku)%%'") == 2
+    assert shop.value("select count(*) from pg_indexes where schemaname = 'sujip_g2_months' and indexdef like '%(sku)%'") == 2
 
 
 def test_it_is_kept_in_step_and_swapped_there_and_back(shop):
