@@ -7,6 +7,8 @@
 #include <thread>
 
 #include "cli/readers.h"
+#include "core/json_text.h"
+#include "core/log.h"
 #include "processors/process.h"
 #include "sinks/postgres/reset.h"
 #include "sinks/postgres/rows.h"
@@ -45,6 +47,11 @@ GenerationParts::GenerationParts(const Settings& settings, const Datasets& all, 
     for (const std::string& table : one.tables)
       if (table.starts_with(names_.schema() + ".")) tables.insert(table);
   tables_.assign(tables.begin(), tables.end());
+  months_ = "{";
+  for (const Dataset& dataset : datasets.all())
+    if (dataset.by_month)
+      append_json_field(months_, dataset.name, dataset.fields[static_cast<size_t>(*dataset.date)].name);
+  months_ += '}';
 }
 
 std::set<fs::path> GenerationParts::folders() const {
@@ -69,12 +76,10 @@ std::vector<std::string> GenerationParts::lines() const {
 Status GenerationParts::make(kafka::Admin& admin, pg::Connection& connection, int replication) const {
   SUJIP_CHECK_OK(admin.create_topics(topics_, replication));
   SUJIP_CHECK_OK(wait_for_topics(admin, true));
-  if (generation_.datasets.empty()) {
-    SUJIP_CHECK_OK(connection.query("select sujip.make_generation($1::int, null)", generation_.number));
-  } else {
-    SUJIP_CHECK_OK(connection.query("select sujip.make_generation($1::int, $2::text[])", generation_.number,
-                                    array_of(generation_.datasets)));
-  }
+  std::optional<std::string> datasets;
+  if (!generation_.datasets.empty()) datasets = array_of(generation_.datasets);
+  SUJIP_CHECK_OK(connection.query("select sujip.make_generation($1::int, $2::text[], $3::jsonb)", generation_.number,
+                                  datasets, months_));
   return {};
 }
 
@@ -115,9 +120,22 @@ Status GenerationParts::remove(kafka::Admin& admin, pg::Connection& connection) 
   // Not cascading: a view of somebody else that reads the table itself is told, not dropped.
   for (int i = 0; i < tables.size(); ++i) SUJIP_CHECK_OK(connection.exec("drop table " + std::string(tables.text(i, 0))));
   SUJIP_CHECK_OK(connection.exec("drop schema if exists " + names_.schema()));
+  SUJIP_CHECK_OK(drop_months(connection));
   SUJIP_CHECK_OK(connection.query("delete from sujip.sink_progress where topic = any($1::text[])", array_of(names)));
   SUJIP_CHECK_OK(connection.query("update sujip.generation set state = 'dropped' where number = $1", names_.generation()));
   return transaction.commit();
+}
+
+// Partitions went with their tables. Months that a person detached are theirs.
+Status GenerationParts::drop_months(pg::Connection& connection) const {
+  const std::string schema = names_.schema() + "_months";
+  SUJIP_TRY(const auto left, connection.query("select count(*) from pg_class where relnamespace = to_regnamespace($1)", schema));
+  if (left.integer(0, 0) == 0) {
+    SUJIP_CHECK_OK(connection.exec("drop schema if exists " + schema));
+    return {};
+  }
+  log::warn("schema {} stays: it holds months that were detached", schema);
+  return {};
 }
 
 // The broker works in the background.

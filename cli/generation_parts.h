@@ -35,6 +35,7 @@ class GenerationParts {
   std::set<std::filesystem::path> folders() const;  // that are there
 
  private:
+  Status drop_months(pg::Connection& connection) const;
   Status wait_for_topics(kafka::Admin& admin, bool there) const;
 
   Settings settings_;
@@ -43,6 +44,7 @@ class GenerationParts {
   std::vector<kafka::TopicSpec> topics_;
   std::vector<std::string> groups_;
   std::vector<std::string> tables_;
+  std::string months_;  // tables by month with their dates, as JSON
   std::string sink_;
 };
 

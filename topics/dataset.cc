@@ -55,7 +55,7 @@ class Loader {
 
   Dataset load() {
     allow_keys(root_, {"dataset", "title", "raw", "plain", "partition", "scope", "key", "date",
-                       "currency", "guard", "guarded", "extra", "fields", "measures", "rollups"});
+                       "table", "currency", "guard", "guarded", "extra", "fields", "measures", "rollups"});
     out_.name = required_text(root_, "dataset");
     out_.raw_topic = required_text(root_, "raw");
     out_.plain = root_["plain"] && root_["plain"].as<bool>();
@@ -75,6 +75,7 @@ class Loader {
                                  "' is missing: a row belongs to one scope");
     for (const int i : out_.key) field(i).required = true;
     if (root_["date"]) out_.date = index(root_["date"], FieldType::date);
+    load_table();
     if (root_["currency"]) out_.currency = index(root_["currency"], FieldType::string);
     out_.guarded = indexes("guarded");
     load_guard();
@@ -145,6 +146,17 @@ class Loader {
 
   std::vector<int> indexes(const char* key) {
     return root_[key] ? indexes(root_[key]) : std::vector<int>{};
+  }
+
+  void load_table() {
+    const YAML::Node node = root_["table"];
+    if (!node) return;
+    allow_keys(node, {"partition"});
+    if (required_text(node, "partition") != "month") refuse(node["partition"], "partition: month");
+    // PostgreSQL tells rows apart within a partition only.
+    if (!out_.date || std::find(out_.key.begin(), out_.key.end(), *out_.date) == out_.key.end())
+      refuse(node, "a table by month needs 'date', and that field in the key");
+    out_.by_month = true;
   }
 
   void load_guard() {

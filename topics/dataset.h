@@ -54,6 +54,7 @@ struct Dataset {
   std::string name;
   std::string raw_topic;
   bool plain = false;  // records without headers are upserts of this dataset
+  bool by_month = false;  // its table has a partition per month of `date`, which is in the key
   PartitionBy partition = PartitionBy::scope;
   std::vector<Field> fields;
   std::vector<int> scope;  // source, account[, slice]: indexes into fields

@@ -54,6 +54,7 @@ void migrate(const Settings& settings, bool dry_run) {
       kSink.value(sink::ensure_tables(connection, tables), kExitFailed);
   for (const auto& table : made.created) fmt::print("created table {}\n", table);
   for (const auto& column : made.added) fmt::print("added column {}\n", column);
+  for (const auto& table : made.whole) fmt::print("table {} stays in one piece, see docs/generations.md\n", table);
   fmt::print("{} migrations and {} tables in place\n", report.already + static_cast<int>(report.applied.size()),
              tables.size());
 }

@@ -1,5 +1,5 @@
 #pragma once
-// One flush: fence, rows, commit, as one transaction. Finds out which rows can't be stored, and
+// One flush: fence, rows, commit, as one transaction; before it the partitions that the rows need. Finds out which rows can't be stored, and
 // what became of a COMMIT that was never answered.
 
 #include <functional>
@@ -8,6 +8,7 @@
 
 #include "core/postgres/connection.h"
 #include "sinks/postgres/dead_letters.h"
+#include "sinks/postgres/months.h"
 #include "sinks/postgres/progress.h"
 #include "sinks/postgres/shipment.h"
 
@@ -32,10 +33,13 @@ class Flush {
   Flush(const Progress& progress, DeadLetters& dead) : progress_(&progress), dead_(&dead) {}
 
   FlushResult run(pg::Connection& connection, const Shipment& shipment);
+  // The session is a new one: tables may not be what they were.
+  void forget() { months_.forget(); }
 
  private:
   const Progress* progress_;
   DeadLetters* dead_;
+  Months months_;
 };
 
 }  // namespace sujip::sink

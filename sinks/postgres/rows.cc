@@ -82,6 +82,12 @@ std::string Rows::text(size_t row, size_t column) const {
   return (s.size & Slot::kPlain) != 0 ? std::string(text) : without_escapes(text);
 }
 
+std::string_view Rows::escaped(size_t row, size_t column) const {
+  const Slot& s = slot(row, column);
+  if (s.size == Slot::kNull) return {};
+  return {bytes_.get() + s.at, s.size & ~Slot::kPlain};
+}
+
 std::string_view Rows::lines(size_t from, size_t count) const {
   if (count == 0) return {};
   const size_t end = from + count == starts_.size() ? size_ : starts_[from + count];

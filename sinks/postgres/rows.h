@@ -31,6 +31,8 @@ class Rows {
 
   bool is_null(size_t row, size_t column) const;
   std::string text(size_t row, size_t column) const;  // "" for null
+  // The same as it lies here, as COPY writes it.
+  std::string_view escaped(size_t row, size_t column) const;
   RowOrigin origin(size_t row) const { return origins_[row]; }
 
   // COPY lines of rows that stand side by side, each with its newline.

@@ -22,6 +22,15 @@ std::string base_type(const std::string& type) {
   return base;
 }
 
+std::string array_of(const std::vector<std::string>& texts) {
+  std::string out = "{";
+  for (const std::string& text : texts) {
+    if (out.size() > 1) out += ',';
+    append_array_element(out, text);
+  }
+  return out + "}";
+}
+
 Result<std::vector<ExistingColumn>> columns_of(pg::Connection& connection, const Table& table) {
   SUJIP_TRY(auto rows,
             connection.query("select attname, format_type(atttypid, atttypmod) from pg_attribute "
@@ -41,11 +50,8 @@ Status comment(pg::Connection& connection, const Table& table) {
 
 // A table of somebody else may be without the index that tells its rows apart.
 Status check_key(pg::Connection& connection, const Table& table) {
-  std::string names = "{";
-  for (const int k : table.key) {
-    if (names.size() > 1) names += ',';
-    append_array_element(names, table.columns[static_cast<size_t>(k)].name);
-  }
+  std::vector<std::string> names;
+  for (const int k : table.key) names.push_back(table.columns[static_cast<size_t>(k)].name);
   SUJIP_TRY(
       auto rows,
       connection.query(
@@ -54,28 +60,51 @@ Status check_key(pg::Connection& connection, const Table& table) {
           "(select array_agg(attname::text order by attname) from pg_attribute "
           " where attrelid = indrelid and attnum = any((indkey::int2[])[0:indnkeyatts - 1])) = "
           "(select array_agg(name order by name collate \"C\") from unnest($2::text[]) as name))",
-          qualified(table), names + "}"));
+          qualified(table), array_of(names)));
   if (rows.boolean(0, 0)) return {};
   return Error{"the table has no primary key or unique index over exactly the columns of 'key'",
                "table " + qualified(table),
                "create unique index on the key's columns, or correct 'key'"};
 }
 
+// What a migration makes may not be there yet.
+Result<bool> has_function(pg::Connection& connection, const std::string& signature) {
+  SUJIP_TRY(const auto there, connection.query("select to_regprocedure($1) is not null", signature));
+  return there.boolean(0, 0);
+}
+
+Result<bool> is_whole(pg::Connection& connection, const Table& table) {
+  SUJIP_TRY(const auto kind, connection.query("select relkind = 'r' from pg_class where oid = to_regclass($1)",
+                                              qualified(table)));
+  return !kind.empty() && kind.boolean(0, 0);
+}
+
 Status ensure_once(pg::Connection& connection, const Table& table, SchemaReport& report) {
   SUJIP_TRY(const auto existing, columns_of(connection, table));
   SchemaReport here;
   if (existing.empty()) {
+    Table fresh = table;
+    if (table.by_month) {
+      SUJIP_TRY(fresh.by_month, has_function(connection, "sujip.make_months(regclass,date[])"));
+    }
     SUJIP_TRY(auto transaction, pg::Transaction::begin(connection));
     SUJIP_CHECK_OK(connection.exec("set local lock_timeout = '2s'"));
-    SUJIP_CHECK_OK(connection.exec(create_sql(table)));
+    SUJIP_CHECK_OK(connection.exec(create_sql(fresh)));
     SUJIP_CHECK_OK(comment(connection, table));
     SUJIP_CHECK_OK(transaction.commit());
     report.created.push_back(qualified(table));
     return {};
   }
   if (table.foreign) SUJIP_CHECK_OK(check_key(connection, table));
+  if (table.by_month) {
+    SUJIP_TRY(const bool whole, is_whole(connection, table));
+    if (whole) here.whole.push_back(qualified(table));
+  }
   SUJIP_TRY(const auto missing, missing_columns(table, existing));
-  if (missing.empty()) return {};
+  if (missing.empty()) {
+    report.whole.insert(report.whole.end(), here.whole.begin(), here.whole.end());
+    return {};
+  }
   SUJIP_TRY(auto transaction, pg::Transaction::begin(connection));
   SUJIP_CHECK_OK(connection.exec("set local lock_timeout = '2s'"));
   for (const Column& column : missing) {
@@ -85,16 +114,22 @@ Status ensure_once(pg::Connection& connection, const Table& table, SchemaReport&
   SUJIP_CHECK_OK(comment(connection, table));
   SUJIP_CHECK_OK(transaction.commit());
   report.added.insert(report.added.end(), here.added.begin(), here.added.end());
+  report.whole.insert(report.whole.end(), here.whole.begin(), here.whole.end());
   return {};
 }
 
-// Not there before the migration that makes it.
-Status show_live(pg::Connection& connection) {
-  SUJIP_TRY(const auto there, connection.query("select to_regproc('sujip.show_live_generation') is not null"));
-  if (!there.boolean(0, 0)) return {};
+Status show_live(pg::Connection& connection, const std::vector<Table>& tables) {
+  SUJIP_TRY(const bool views, has_function(connection, "sujip.show_live_generation()"));
+  if (!views) return {};
+  SUJIP_TRY(const bool days, has_function(connection, "sujip.show_daily(text,text,text[])"));
   SUJIP_TRY(auto transaction, pg::Transaction::begin(connection));
   SUJIP_CHECK_OK(connection.exec("set local lock_timeout = '2s'"));
   SUJIP_CHECK_OK(connection.exec("select sujip.show_live_generation()"));
+  for (const Table& table : tables) {
+    if (!days || !table.daily) continue;
+    SUJIP_CHECK_OK(connection.query("select sujip.show_daily($1, $2, $3::text[])", table.daily->dataset,
+                                    table.daily->grain, array_of(table.daily->measures)));
+  }
   return transaction.commit();
 }
 
@@ -153,7 +188,7 @@ Result<SchemaReport> ensure_tables(pg::Connection& connection, const std::vector
   for (const Table& table : tables)
     SUJIP_CHECK_OK(patiently("table " + qualified(table) + " is",
                              [&] { return ensure_once(connection, table, report); }));
-  if (!schemas.empty()) SUJIP_CHECK_OK(patiently("views are", [&] { return show_live(connection); }));
+  if (!schemas.empty()) SUJIP_CHECK_OK(patiently("views are", [&] { return show_live(connection, tables); }));
   return report;
 }
 

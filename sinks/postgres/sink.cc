@@ -113,6 +113,8 @@ Status Sink::open() {
   SUJIP_TRY(const auto report, ensure_tables(*connection_, work_.tables));
   for (const std::string& table : report.created) log::info("table {} created", table);
   for (const std::string& column : report.added) log::info("column {} added", column);
+  for (const std::string& table : report.whole)
+    log::info("table {} is in one piece, not by month: `sujip replay` makes it anew (docs/generations.md)", table);
   return members_.join(*connection_);
 }
 

@@ -59,6 +59,8 @@ std::string create_sql(const Table& table) {
   // Both forms are what ON CONFLICT (key) finds; only the second one lets nulls be part of a key.
   sql += table.nullable_key ? ", unique nulls not distinct (" : ", primary key (";
   sql += key_list(table) + "))";
+  // Its partitions have the rows, and how they are stored (sujip.make_months).
+  if (table.by_month) return sql + " partition by range (" + quote_name(table.columns[static_cast<size_t>(table.date)].name) + ")";
   // Rows are updated in place (HOT) as long as their page has room; no index but the key's.
   return sql + " with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02)";
 }

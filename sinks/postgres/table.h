@@ -3,6 +3,7 @@
 // it.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,6 +48,13 @@ enum class Removal : uint8_t {
   ignore,  // nothing
 };
 
+// A view of the days that were collected, beside the table of totals.
+struct Daily {
+  std::string dataset;
+  std::string grain;  // of the sums by source and account
+  std::vector<std::string> measures;
+};
+
 struct Table {
   std::string schema = "sujip";
   std::string name;
@@ -54,6 +62,9 @@ struct Table {
   std::vector<Column> columns;
   std::vector<int> key;  // indexes into columns
   int revision = -1;     // index of the column that only grows; -1: there is none
+  int date = -1;         // index of a date in the key, by which the table may be partitioned; -1: none
+  bool by_month = false;  // made with a partition per month of it
+  std::optional<Daily> daily;
   // Read with each record, for another table; not columns of this one.
   std::vector<Column> aside;
   // Key columns may be null and null equals null (rollups: null where summed over).

@@ -64,6 +64,22 @@ Table ledger(std::string name, std::vector<Column> columns,
   return table;
 }
 
+// A scope is a day of an account, and its totals are known.
+std::optional<Daily> daily_of(const Dataset& dataset) {
+  const std::vector<int>& scope = dataset.scope;
+  if (scope.size() != 3 || scope[2] != dataset.date.value_or(-1)) return std::nullopt;
+  if (dataset.fields[static_cast<size_t>(scope[0])].name != "source" ||
+      dataset.fields[static_cast<size_t>(scope[1])].name != "account")
+    return std::nullopt;
+  const auto sums = std::find_if(dataset.rollups.begin(), dataset.rollups.end(), [&](const RollupSet& set) {
+    return set.dimensions.size() == 2 && std::is_permutation(set.dimensions.begin(), set.dimensions.end(), scope.begin());
+  });
+  if (sums == dataset.rollups.end()) return std::nullopt;
+  Daily daily{dataset.name, sums->grain, {}};
+  for (const Measure& measure : dataset.measures) daily.measures.push_back(measure.name);
+  return daily;
+}
+
 }  // namespace
 
 Table dataset_table(const Dataset& dataset) {
@@ -77,6 +93,8 @@ Table dataset_table(const Dataset& dataset) {
     table.key.push_back(k);
     table.columns[static_cast<size_t>(k)].required = true;
   }
+  if (dataset.date && table.is_key(*dataset.date)) table.date = *dataset.date;
+  table.by_month = dataset.by_month;
   table.revision = static_cast<int>(table.columns.size());
   table.columns.push_back(from_source("rev", "bigint", true));
   table.columns.back().en = "grows with every change of the row";
@@ -95,6 +113,7 @@ Table rollup_table(const Dataset& dataset) {
   table.shape = Shape::flat;
   table.declared = true;
   table.nullable_key = true;
+  table.daily = daily_of(dataset);
   if (!dataset.ko.empty()) table.ko = dataset.ko + " 집계";
   if (!dataset.en.empty()) table.en = dataset.en + ": totals by day, ISO week, month and year";
   table.columns = {plain("grain", "text", true), plain("period", "text", true),

@@ -197,6 +197,7 @@ bool Writer::connect() {
     auto opened = pg::Connection::open(pg_, session_options(number_));
     if (opened) {
       connection_ = std::move(*opened);
+      flush_.forget();
       return true;
     }
     if (!pause(opened.error(), attempt)) return false;

@@ -7,11 +7,29 @@ import shutil
 from servers import ROOT
 
 
-def spread_catalogue(servers):
-    """A share folder whose connector of the catalogue spreads a scope over all partitions."""
-    share = servers.folder / "share"
+def copied_share(servers, name="share"):
+    """A share folder of its own, for declarations and connectors that are to differ."""
+    share = servers.folder / name
     for part in ("topics", "sql", "monitoring", "producers"):
         shutil.copytree(ROOT / part, share / part, ignore=shutil.ignore_patterns("*.cc", "*.h"))
+    return share
+
+
+def in_one_piece(share):
+    """Declarations as they were before tables could be made by month."""
+    changed = 0
+    for declaration in (share / "topics/datasets").glob("*.yaml"):
+        text = declaration.read_text("utf-8")
+        less = text.replace("table: {partition: month}\n", "")
+        changed += less != text
+        declaration.write_text(less, "utf-8")
+    assert changed >= 3
+    return share
+
+
+def spread_catalogue(servers):
+    """A share folder whose connector of the catalogue spreads a scope over all partitions."""
+    share = copied_share(servers)
     connector = share / "producers/connectors/danawa/connector.yaml"
     text = connector.read_text()
     assert text.count("partition: scope") == 1

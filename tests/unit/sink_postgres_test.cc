@@ -17,6 +17,7 @@
 #include "sinks/postgres/prepare.h"
 #include "sinks/postgres/price_history.h"
 #include "sinks/postgres/progress.h"
+#include "sinks/postgres/months.h"
 #include "sinks/postgres/rows.h"
 #include "sinks/postgres/schema.h"
 #include "sinks/postgres/tables.h"
@@ -460,6 +461,48 @@ TEST(Sql, OfADataset) {
   table.conflict = Conflict::keep;
   EXPECT_EQ(best_meet(table, 150004), Meet::insert);
   EXPECT_TRUE(upsert_arrays_sql(table, Meet::insert).ends_with("do nothing"));
+}
+
+TEST(Months, OfRowsAreThoseOfTheirDates) {
+  Rows rows(2);
+  const auto add = [&](std::string_view date, bool plain) {
+    const Cell cells[] = {{"k", false, true}, date.empty() ? Cell() : Cell{date, false, plain}};
+    rows.add(cells, {0});
+  };
+  add("2024-02-31", true);  // the month has no such day, and another row of it comes
+  add("2024-02-05", true);
+  add("2024-02-06", false);
+  add("2023-12-31", true);
+  add("", true);
+  add("infinity", true);
+  add("2024-13-01", true);
+  add("2\t024-01-01", false);
+  add("0001-01-01", true);
+  add("9999-12-31", true);
+  const std::map<std::string, std::string> expected = {
+      {"0001-01", "0001-01-01"}, {"2023-12", "2023-12-31"}, {"2024-02", "2024-02-05"}, {"9999-12", "9999-12-31"}};
+  EXPECT_EQ(months_of(rows, 1), expected);
+}
+
+TEST(Sql, OfATableByMonth) {
+  const Table table = dataset_table(order_item());
+  ASSERT_TRUE(table.by_month);
+  EXPECT_EQ(table.columns[static_cast<size_t>(table.date)].name, "order_date");
+  EXPECT_TRUE(create_sql(table).ends_with(
+      "primary key (\"source\", \"account\", \"order_date\", \"order_no\", \"line_id\")) partition by range (\"order_date\")"));
+  EXPECT_EQ(dataset_table(product()).date, -1);
+}
+
+TEST(Daily, OfDatasetsWhoseScopeIsADay) {
+  const Table table = rollup_table(order_item());
+  ASSERT_TRUE(table.daily.has_value());
+  EXPECT_EQ(table.daily->dataset, "order_item");
+  EXPECT_EQ(table.daily->grain, "account");
+  EXPECT_EQ(table.daily->measures, (std::vector<std::string>{"quantity", "amount", "orders"}));
+  EXPECT_FALSE(dataset_table(order_item()).daily.has_value());
+  Dataset other = order_item();
+  std::erase_if(other.rollups, [](const RollupSet& set) { return set.grain == "account"; });
+  EXPECT_FALSE(rollup_table(other).daily.has_value());
 }
 
 TEST(Preview, IsAlwaysValidText) {

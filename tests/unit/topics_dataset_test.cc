@@ -57,6 +57,19 @@ TEST(Declaration, ShippedOnesLoad) {
   EXPECT_FALSE(topics.contains("p.rollup.product"));
 }
 
+TEST(Declaration, ATableByMonthNeedsItsDateInTheKey) {
+  const std::string by_month = "table: {partition: month}\n";
+  EXPECT_NE(problem(kGood + by_month).find("needs 'date'"), std::string::npos);
+  EXPECT_NE(problem(kGood + "date: day\n" + by_month).find("in the key"), std::string::npos);
+  std::string keyed = kGood;
+  keyed.replace(keyed.find("account, id]"), 12, "account, id, day]");
+  const auto dataset = parse_dataset(keyed + "date: day\n" + by_month, "x.yaml");
+  ASSERT_TRUE(dataset.ok()) << dataset.error().message();
+  EXPECT_TRUE(dataset->by_month);
+  EXPECT_NE(problem(keyed + "date: day\ntable: {partition: week}\n").find("partition: month"), std::string::npos);
+  EXPECT_NE(problem(keyed + "date: day\ntable: {storage: ram}\n").find("'storage' is not known"), std::string::npos);
+}
+
 TEST(Declaration, SchemasAreJson) {
   const auto all = Datasets::load(std::string(SUJIP_SOURCE_DIR) + "/topics/datasets");
   ASSERT_TRUE(all.ok());
