@@ -11,18 +11,24 @@ Result<InStep> InStep::open(const Settings& settings, const topics::Generation& 
 
 void InStep::restart() {
   reader_ = 0;
+  pass_ = 0;
   goal_.clear();
 }
 
 Result<bool> InStep::reached() {
-  for (; reader_ < positions_.readers().size(); ++reader_, goal_.clear()) {
-    SUJIP_TRY(auto now, positions_.read(positions_.readers()[reader_]));
+  while (reader_ < positions_.readers().size()) {
+    const Reader& reader = positions_.readers()[reader_];
+    SUJIP_TRY(auto now, positions_.read(reader));
     if (goal_.empty())
       for (const ReaderPosition& p : now) goal_[p.tp] = p.end;
     std::erase_if(now, [&](const ReaderPosition& p) { return std::max(p.position, p.begin) >= goal_[p.tp]; });
     // Markers of transactions are no records: nobody ever reads past the last ones.
     SUJIP_CHECK_OK(positions_.look_closer(now));
     if (std::any_of(now.begin(), now.end(), [](const ReaderPosition& p) { return p.behind > 0; })) return false;
+    goal_.clear();
+    if (++pass_ < reader.passes) continue;
+    pass_ = 0;
+    ++reader_;
   }
   return true;
 }

@@ -1,7 +1,8 @@
 #pragma once
 // Has a generation folded all that was in the raw topics at a moment? Follows the way of the data: what each
-// reader has to reach is where its topics end when the reader before it has reached its own. So it comes
-// to an end also while new data never stop.
+// reader has to reach is where its topics end when the reader before it has reached its own. One that
+// writes into its own topics has to reach their end once more. So it comes to an end also while new data
+// never stop.
 
 #include "cli/positions.h"
 
@@ -28,6 +29,7 @@ class InStep {
 
   Positions positions_;
   size_t reader_ = 0;
+  int pass_ = 0;  // of the reader
   std::map<kafka::TopicPartition, int64_t> goal_;  // of the reader; empty: to be asked for
 };
 

@@ -49,7 +49,7 @@ bool moved(const std::vector<ReaderLag>& before, const std::vector<ReaderLag>& a
   return false;
 }
 
-// Verdicts go back into what was looked at first, and may be on their way while the others are looked at:
+// Verdicts and deltas go back into what was looked at before, and may be on their way while the others are looked at:
 // all are caught up when nothing has moved between two looks.
 Result<std::vector<ReaderLag>> measure(const Settings& settings) {
   SUJIP_TRY(const auto generations, topics::read_generations(settings));

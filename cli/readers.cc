@@ -1,5 +1,7 @@
 #include "cli/readers.h"
 
+#include <algorithm>
+
 #include "processors/normalize/normalizers.h"
 #include "processors/topology.h"
 #include "sinks/postgres/sink.h"
@@ -12,7 +14,10 @@ std::vector<Reader> readers(const Datasets& datasets, const topics::Names& names
   const MappingSet no_mappings(datasets);  // the stages are only looked at
   for (const Stage& stage : build_topology(datasets, no_mappings, 1)) {
     Reader reader{stage.name, names.group(stage.name), false, {}};
-    for (const std::string& topic : stage.inputs) reader.topics.push_back(names.topic(topic));
+    for (const std::string& topic : stage.inputs) {
+      reader.topics.push_back(names.topic(topic));
+      if (std::find(stage.outputs.begin(), stage.outputs.end(), topic) != stage.outputs.end()) reader.passes = 2;
+    }
     out.push_back(std::move(reader));
   }
   const sink::Work work = sink::declared_work(datasets, names);

@@ -15,6 +15,8 @@ struct Reader {
   std::string group;                // consumer group, or the sink's name in sujip.sink_progress
   bool in_database = false;         // where its positions are
   std::vector<std::string> topics;  // with prefix
+  // How often what came in passes it: twice where it also writes what it reads (deltas of as-is rollups).
+  int passes = 1;
 };
 
 // In the order of the data.

@@ -6,6 +6,7 @@
 //                       scope.tally        what a run did, or would do, in one partition
 //                       dead.letter        what can't be used
 //   delta.rollup  --rollup-->  rollup.<dataset>  distinct.<dataset>
+//                              asis.<dataset>  delta.rollup   as-is: by entity first, then by dimensions
 //   scope.tally   --scope-->   scope.run  run.log, and verdicts back into raw.*
 //
 // Each task's state is its own output; the arrows are exactly once.
@@ -47,7 +48,10 @@ std::vector<Stage> build_topology(const Datasets& datasets, const Normalizers& n
     if (!d.has_rollup()) continue;
     rollup.outputs.push_back(d.rollup_topic());
     rollup.outputs.push_back(d.distinct_topic());
+    if (d.has_as_is()) rollup.outputs.push_back(d.as_is_topic());
   }
+  if (std::any_of(datasets.all().begin(), datasets.all().end(), [](const Dataset& d) { return d.has_as_is(); }))
+    rollup.outputs.emplace_back(topics::kDeltaRollup);
   rollup.make = [&datasets](const kafka::TopicPartition& input, TaskStore& store, InputLog&) {
     return std::make_unique<RollupTask>(input.partition, datasets, store);
   };

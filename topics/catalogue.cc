@@ -46,6 +46,7 @@ std::vector<kafka::TopicSpec> catalogue(const Datasets& datasets, const std::str
     if (!d.has_rollup()) continue;
     add(d.rollup_topic(), kCompacted);
     add(d.distinct_topic(), kCompacted);
+    if (d.has_as_is()) add(d.as_is_topic(), kCompacted);
   }
   add(kDeltaRollup, kept_for_days(7));
   add(kScopeTally, kept_for_days(7));

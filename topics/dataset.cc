@@ -193,8 +193,42 @@ class Loader {
     const YAML::Node map = root_["rollups"];
     if (!map) return;
     if (!out_.date) refuse(map, "rollups need 'date'");
-    for (const auto& entry : map)
-      out_.rollups.push_back({entry.first.as<std::string>(), indexes(entry.second)});
+    for (const auto& entry : map) {
+      RollupSet set;
+      set.grain = entry.first.as<std::string>();
+      if (entry.second.IsMap())
+        load_rollup_map(entry.second, set);
+      else if (entry.second.IsScalar())
+        refuse(entry.second, "a rollup is a list of dimensions, or {dimensions: [...], as_is: [...]}");
+      else
+        set.dimensions = indexes(entry.second);
+      out_.rollups.push_back(std::move(set));
+    }
+  }
+
+  void load_rollup_map(const YAML::Node& map, RollupSet& set) {
+    allow_keys(map, {"dimensions", "as_is"});
+    if (!map["dimensions"] || !map["dimensions"].IsSequence())
+      refuse(map, "'dimensions' must be a list of fields");
+    set.dimensions = indexes(map["dimensions"]);
+    const YAML::Node as_is = map["as_is"];
+    if (!as_is) return;
+    if (!as_is.IsSequence() || as_is.size() == 0)
+      refuse(as_is, "as_is: the fields that name what is moved as a whole, such as [source, account, campaign_id]");
+    for (const auto& node : as_is) {
+      const int i = index(node);
+      if (i == out_.date)
+        refuse(node, "'" + field(i).name + "' is the date: what as_is names must outlive a day, leave it out");
+      if (std::find(set.as_is.begin(), set.as_is.end(), i) != set.as_is.end())
+        refuse(node, "'" + field(i).name + "' stands twice");
+      set.as_is.push_back(i);
+    }
+    const bool any = std::any_of(set.dimensions.begin(), set.dimensions.end(), [&](int i) {
+      return i != out_.currency && std::find(set.as_is.begin(), set.as_is.end(), i) == set.as_is.end();
+    });
+    if (!any)
+      refuse(as_is, "no dimension is left that could change: add it to 'dimensions', take it out of 'as_is', "
+                    "or leave 'as_is' out");
   }
 
   YAML::Node root_;
@@ -209,6 +243,10 @@ int Dataset::field_index(std::string_view field) const {
   for (size_t i = 0; i < fields.size(); ++i)
     if (fields[i].name == field) return static_cast<int>(i);
   return -1;
+}
+
+bool Dataset::has_as_is() const {
+  return std::any_of(rollups.begin(), rollups.end(), [](const RollupSet& set) { return set.is_as_is(); });
 }
 
 std::vector<int> Dataset::rollup_dimensions() const {

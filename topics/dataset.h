@@ -39,6 +39,10 @@ struct Measure {
 struct RollupSet {
   std::string grain;
   std::vector<int> dimensions;  // field indexes; may be empty
+  // Empty: as-was, a row counts under the dimensions that it says. Otherwise as-is: the fields that name an
+  // entity; dimensions that are not among them are those of the entity's latest row, for all its days.
+  std::vector<int> as_is = {};
+  bool is_as_is() const { return !as_is.empty(); }
 };
 
 // Holds a snapshot that would delete, or void the guarded values of, more than a share of the rows.
@@ -77,7 +81,9 @@ struct Dataset {
   std::string scope_topic() const { return "scope." + name; }
   std::string rollup_topic() const { return "rollup." + name; }
   std::string distinct_topic() const { return "distinct." + name; }
+  std::string as_is_topic() const { return "asis." + name; }
   bool has_rollup() const { return !rollups.empty(); }
+  bool has_as_is() const;  // any rollup that is as-is
 };
 
 // Reads one declaration; errors name file, line and what is allowed.

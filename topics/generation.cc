@@ -19,7 +19,7 @@ constexpr std::pair<GenerationState, std::string_view> kStates[] = {
 
 bool is_derived(std::string_view name) {
   if (name == kRunLog || name == kDeadLetter) return true;
-  for (const std::string_view kind : {"change.", "scope.", "rollup.", "distinct.", "delta."})
+  for (const std::string_view kind : {"change.", "scope.", "rollup.", "distinct.", "asis.", "delta."})
     if (name.starts_with(kind)) return true;
   return false;
 }

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "core/json_text.h"
+#include "processors/rollup/as_is_delta.h"
 #include "topics/catalogue.h"
 
 namespace sujip {
@@ -37,6 +38,9 @@ std::vector<RollupShape> rollup_shapes(const Dataset& dataset) {
     if (dataset.currency) shape.key_fields.push_back(*dataset.currency);
     for (const int d : set.dimensions)
       if (!contains(shape.key_fields, d)) shape.key_fields.push_back(d);
+    shape.cell_fields = shape.key_fields;
+    for (const int f : set.as_is)
+      if (!contains(shape.cell_fields, f)) shape.cell_fields.push_back(f);
     out.push_back(std::move(shape));
   }
   return out;
@@ -151,12 +155,15 @@ DeltaCollector::DeltaCollector(const Dataset& dataset)
 DeltaCollector::Cell& DeltaCollector::cell(size_t shape_at, const std::vector<FieldValue>& row,
                                            int32_t day) {
   const RollupShape& shape = shapes_[shape_at];
-  KeyHash id = combined_hash(*dataset_, shape.key_fields, row);
+  KeyHash id = combined_hash(*dataset_, shape.cell_fields, row);
   id.high ^= shape_at * 0x9e3779b97f4a7c15ULL;
   const auto [at, is_new] = cell_of_.try_emplace({id, day}, static_cast<uint32_t>(cells_.size()));
   if (!is_new) return cells_[at->second];
   const auto [group, new_group] = group_of_.try_emplace(id, static_cast<uint32_t>(groups_.size()));
-  if (new_group) groups_.push_back({&shape, rollup_key(shape, row)});
+  if (new_group && shape.set->is_as_is())
+    groups_.push_back({&shape, entity_key(shape, row), said_of(shape, row)});
+  else if (new_group)
+    groups_.push_back({&shape, rollup_key(shape, row), {}});
   cells_.push_back({group->second, day, 0, sums_.size(), distinct_.size()});
   sums_.resize(sums_.size() + shape.sums.size());
   distinct_.resize(distinct_.size() + shape.distinct_count());
@@ -189,7 +196,7 @@ bool DeltaCollector::same_cell(const RollupShape& shape, const std::vector<Field
       return a[static_cast<size_t>(f)] == b[static_cast<size_t>(f)];
     });
   };
-  return same(shape.key_fields) && (!shape.accounts || same(account_fields_)) &&
+  return same(shape.cell_fields) && (!shape.accounts || same(account_fields_)) &&
          std::all_of(shape.distinct.begin(), shape.distinct.end(), [&](int m) {
            return same(dataset_->measures[static_cast<size_t>(m)].fields);
          });
@@ -264,7 +271,8 @@ void DeltaCollector::emit(Outputs& outputs) {
       fill(*order[i], days_[days]);
     }
     outputs.emit(topics::kDeltaRollup, Outputs::kByKey, group.key,
-                 encode_deltas(*group.shape, days_, days));
+                 group.said.empty() ? encode_deltas(*group.shape, days_, days)
+                                    : group.said + encode_deltas(*group.shape, days_, days));
   }
   groups_.clear();
   group_of_.clear();

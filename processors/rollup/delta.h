@@ -5,6 +5,7 @@
 // Record key: JSON {"dataset":..,"grain":..[,"currency":..],<dimensions>}. Record value (binary):
 //   varint version=1 | varint days | per day: zigzag day | zigzag rows | per sum: zigzag128 |
 //   per distinct measure: varint n | n times: 16 bytes hash, zigzag count
+// Those of as-is rollups come by entity first: as_is_delta.h.
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
@@ -31,6 +32,7 @@ struct RollupShape {
   std::vector<int> distinct;   // indexes into dataset->measures
   bool accounts = false;       // one more distinct: the accounts; false when the grain has one by itself
   std::vector<int> key_fields;  // currency (if declared) and dimensions: field indexes
+  std::vector<int> cell_fields;  // what tells deltas apart: key_fields, and the entity of as-is rollups
   std::vector<std::string> sum_names, distinct_names;  // `,"name":` of each, for writing rows
   size_t distinct_count() const { return distinct.size() + (accounts ? 1 : 0); }
 };
@@ -89,7 +91,8 @@ class DeltaCollector {
   using Distinct = boost::unordered_flat_map<KeyHash, int64_t, KeyHashHash>;
   struct Group {
     const RollupShape* shape;
-    std::string key;
+    std::string key;   // of the record
+    std::string said;  // as-is: what stands before the days
   };
   // One day of one set of dimensions; its sums lie in sums_, its distinct values in distinct_.
   struct Cell {

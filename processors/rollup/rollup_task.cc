@@ -3,10 +3,10 @@
 #include <simdjson.h>
 #include <xxhash.h>
 
-#include <cstring>
 #include <stdexcept>
 
 #include "core/json_text.h"
+#include "processors/rollup/placed_key.h"
 #include "topics/catalogue.h"
 
 namespace sujip {
@@ -56,7 +56,7 @@ bool occurs(const std::map<int32_t, int64_t>& days, Period period, Day start) {
 }  // namespace
 
 RollupTask::RollupTask(int32_t partition, const Datasets& datasets, TaskStore& store)
-    : partition_(partition), datasets_(datasets), store_(store) {
+    : partition_(partition), datasets_(datasets), store_(store), entities_(partition, store) {
   for (const Dataset& d : datasets_.all())
     if (d.has_rollup()) shapes_[d.name] = rollup_shapes(d);
 }
@@ -67,6 +67,7 @@ std::vector<std::string> RollupTask::state_topics() const {
     if (!d.has_rollup()) continue;
     out.push_back(d.rollup_topic());
     out.push_back(d.distinct_topic());
+    if (d.has_as_is()) out.push_back(d.as_is_topic());
   }
   return out;
 }
@@ -101,10 +102,8 @@ bool RollupTask::decode_totals(std::string_view in, Group& group, size_t b) {
   return in.empty();
 }
 
-RollupTask::Group* RollupTask::touch(std::string_view key) {
-  const uint64_t prefix = hash_of(key);
-  if (const auto known = group_of_.find(prefix); known != group_of_.end()) return known->second;
-  // As rollup_key() writes it.
+// Keys are as rollup_key() and entity_key() write them.
+const RollupShape* RollupTask::shape_in(std::string_view key, std::string_view marker) const {
   const auto quoted = [&](std::string_view before, size_t& at) -> std::string_view {
     if (key.substr(at, before.size()) != before) return {};
     const size_t start = at + before.size();
@@ -115,9 +114,21 @@ RollupTask::Group* RollupTask::touch(std::string_view key) {
   };
   size_t at = 0;
   const auto* shapes = shapes_of(quoted(R"({"dataset":")", at));
-  const RollupShape* shape =
-      shapes == nullptr ? nullptr : find_shape(*shapes, quoted(R"(,"grain":")", at));
-  if (shape == nullptr || key.back() != '}') return nullptr;
+  if (shapes == nullptr || key.back() != '}') return nullptr;
+  return find_shape(*shapes, quoted(marker, at));
+}
+
+bool RollupTask::take_entity(const Record& record) {
+  if (!record.value || record.key.empty()) return false;
+  const RollupShape* shape = shape_in(record.key, R"(,"as_is":")");
+  return shape != nullptr && shape->set->is_as_is() && entities_.add(*shape, record.key, *record.value);
+}
+
+RollupTask::Group* RollupTask::touch(std::string_view key) {
+  const uint64_t prefix = hash_of(key);
+  if (const auto known = group_of_.find(prefix); known != group_of_.end()) return known->second;
+  const RollupShape* shape = shape_in(key, R"(,"grain":")");
+  if (shape == nullptr) return nullptr;
   auto& group = touched_.emplace_back(std::make_unique<Group>());
   group->shape = shape;
   group->key = key;
@@ -166,6 +177,7 @@ void RollupTask::process(const Record& record, Outputs& outputs) {
   rev_ = record.offset + 1;
   newest_ = std::max(newest_, record.timestamp);
   Group* group = record.value && !record.key.empty() ? touch(record.key) : nullptr;
+  if (group == nullptr && take_entity(record)) return;
   // A damaged record must add nothing at all: it is read once before it is added.
   bool whole = group != nullptr;
   if (whole) {
@@ -191,6 +203,7 @@ void RollupTask::process(const Record& record, Outputs& outputs) {
 }
 
 void RollupTask::before_commit(Outputs& outputs) {
+  entities_.emit(outputs);
   for (const auto& group : touched_) {
     emit_group(*group, outputs);
     emit_distinct(*group, outputs);
@@ -224,6 +237,7 @@ void RollupTask::emit_group(Group& group, Outputs& outputs) {
     key += '}';
     const KeyHash place = bucket_key(bucket.period, bucket.start);
     if (bucket.rows == 0) {
+      if (!block.find(place)) continue;  // what came and went between two commits
       outputs.emit(topic, partition_, key, std::nullopt);
       store_.erase(block, place);
       continue;
@@ -257,10 +271,7 @@ void RollupTask::emit_distinct(const Group& group, Outputs& outputs) {
   for (const auto& [at, days] : group.values) {
     const auto& [measure, hash] = at;
     const KeyHash place = distinct_key(measure, hash);
-    // Key: 8 bytes of the set of dimensions, 16 of the value's place. Internal, not for other readers.
-    key.assign(reinterpret_cast<const char*>(&group.prefix), 8);
-    key.append(reinterpret_cast<const char*>(&place.high), 8);
-    key.append(reinterpret_cast<const char*>(&place.low), 8);
+    set_placed_key(key, group.prefix, place);
     if (days.empty()) {
       outputs.emit(topic, partition_, key, std::nullopt);
       store_.erase(block, place);
@@ -274,7 +285,8 @@ void RollupTask::emit_distinct(const Group& group, Outputs& outputs) {
 
 Status RollupTask::restore(std::string_view topic, std::string_view key,
                            std::optional<std::string_view> value) {
-  if (topic.starts_with("distinct.")) return restore_distinct(key, value);
+  if (topic.starts_with("distinct.")) return restore_placed(store_, kDistinctSpace, key, value);
+  if (topic.starts_with("asis.")) return restore_placed(store_, AsIsEntities::kSpace, key, value);
   const auto* shapes = shapes_of(topic.substr(topic.find('.') + 1));
   simdjson::dom::parser parser;
   simdjson::dom::element root;
@@ -350,21 +362,6 @@ Status RollupTask::restore_totals(const RollupShape& shape, std::string_view key
   totals.buckets[0].rows = static_cast<int64_t>(n);
   if (!ok) return Error{"a measure is missing or not exact", dataset.rollup_topic(), ""};
   store_.put(block, at, encode_totals(totals, 0));
-  return {};
-}
-
-Status RollupTask::restore_distinct(std::string_view key, std::optional<std::string_view> value) {
-  if (key.size() != 24) return Error{"key is not 24 bytes", "distinct", ""};
-  uint64_t prefix = 0;
-  KeyHash place;
-  std::memcpy(&prefix, key.data(), 8);
-  std::memcpy(&place.high, key.data() + 8, 8);
-  std::memcpy(&place.low, key.data() + 16, 8);
-  Block& block = store_.block(kDistinctSpace, prefix);
-  if (value)
-    store_.put(block, place, *value);
-  else
-    store_.erase(block, place);
   return {};
 }
 

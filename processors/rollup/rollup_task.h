@@ -4,12 +4,14 @@
 //
 // State: rollup.<dataset> (totals) and distinct.<dataset> (for each set of dimensions, measure and
 // value: on which days it occurs how often, so that a distinct count can be taken back exactly).
+// Deltas of entities (as-is rollups) become ordinary ones first: as_is.h.
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <map>
 #include <memory>
 #include <vector>
 
+#include "processors/rollup/as_is.h"
 #include "processors/rollup/delta.h"
 #include "processors/store/task_store.h"
 #include "processors/task.h"
@@ -46,6 +48,9 @@ class RollupTask : public Task {
 
   // nullptr: the key is not that of a declared rollup.
   Group* touch(std::string_view key);
+  // The declared rollup that a key of deltas names behind `marker`; nullptr: none.
+  const RollupShape* shape_in(std::string_view key, std::string_view marker) const;
+  bool take_entity(const Record& record);  // false: not deltas of an entity
   size_t bucket(Group& group, Period period, Day start);  // its index
   void add_distinct(Group& group, Day day, const DayDelta::Count& count);
   void emit_group(Group& group, Outputs& outputs);
@@ -55,7 +60,6 @@ class RollupTask : public Task {
   const std::vector<RollupShape>* shapes_of(std::string_view dataset) const;
   Status restore_totals(const RollupShape& shape, std::string_view key_json,
                         std::optional<std::string_view> value);
-  Status restore_distinct(std::string_view key, std::optional<std::string_view> value);
 
   int32_t partition_;
   const Datasets& datasets_;
@@ -63,6 +67,7 @@ class RollupTask : public Task {
   std::map<std::string, std::vector<RollupShape>, std::less<>> shapes_;
   std::vector<std::unique_ptr<Group>> touched_;  // in the order in which they were
   boost::unordered_flat_map<uint64_t, Group*> group_of_;
+  AsIsEntities entities_;
   DayDelta day_;  // of the record being read; kept for its memory
   int64_t rev_ = 0;
   TimeMs newest_ = 0;

@@ -29,12 +29,6 @@ constexpr int kBacklogCommitMs = 1000;
 constexpr int kBusyCommitMs = 150;  // just behind: what comes in bursts is combined, too
 constexpr int64_t kSlowCommitMs = 200;
 
-int64_t steady_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
-
 Error call_failed(const kafka::CallError& error, std::string_view what) {
   return Error{fmt::format("{}: {}", what, error.text), "Kafka transaction", ""};
 }

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <charconv>
-#include <chrono>
 
 #include "core/log.h"
 #include "processors/runtime/fault_point.h"
@@ -14,12 +13,6 @@ namespace {
 constexpr int kAskMs = 1000;       // one request; short, so that cancel() is
 constexpr int64_t kManyRecords = 100'000;  // from which on what a partition's store has isn't looked at
 constexpr int kPatienceMs = 60000;  // until a step that does not get on is given up
-
-int64_t steady_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
 
 Error cancelled() { return Error{"cancelled", "reading state back", ""}; }
 

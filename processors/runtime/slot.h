@@ -1,6 +1,7 @@
 #pragma once
 // One input partition of a lane: its task, the task's store, and how far it has come.
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <string>
@@ -10,6 +11,12 @@
 #include "processors/runtime/partition_log.h"
 
 namespace sujip {
+
+// Milliseconds of a clock that never jumps: for intervals and deadlines of lanes.
+inline int64_t steady_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
 
 // Up to which offset of each state topic (without prefix) a store holds the state.
 using StatePositions = std::map<std::string, int64_t>;

@@ -48,7 +48,12 @@ class Dataset:
         self.minor = {n for n, f in self.fields.items() if f.get("minor")}
         self.guarded = said.get("guarded", [])
         self.date, self.currency = said.get("date"), said.get("currency")
-        self.measures, self.rollups = said.get("measures", []), said.get("rollups", {})
+        self.measures = said.get("measures", [])
+        self.rollups, self.as_is = {}, {}  # grain -> dimensions; grain -> what names the entity
+        for grain, told in said.get("rollups", {}).items():
+            self.rollups[grain] = told["dimensions"] if isinstance(told, dict) else told
+            if isinstance(told, dict) and "as_is" in told:
+                self.as_is[grain] = told["as_is"]
 
     def typed(self, name, value):
         """One form for values of raw records, of JSON and of tables."""
@@ -299,16 +304,36 @@ class Oracle:
         return {key: row for scope in self.scopes.values() if scope.dataset.name == dataset
                 for key, row in scope.rows.items()}
 
+    def latest(self, name, grain):
+        """{entity: {dimension: value}}: what its latest day says of what as-is takes from there. Most rows
+        of the day, then the greatest value; all dimensions are texts here."""
+        d = self.datasets[name]
+        names = [n for n in d.rollups[grain] if n not in d.as_is[grain] and n != d.currency]
+        found = {}
+        for row in self.table(name).values():
+            days = found.setdefault(tuple(row[n] for n in d.as_is[grain]), {})
+            said = tuple((row[n] is not None, row[n] or "") for n in names)
+            days.setdefault(row[d.date], collections.Counter())[said] += 1
+        ruling = {}
+        for entity, days in found.items():
+            best = max(days[max(days)].items(), key=lambda item: (item[1], item[0]))[0]
+            ruling[entity] = {n: text if there else None for n, (there, text) in zip(names, best)}
+        return ruling
+
     def rollups(self, name):
         """{(grain, period, start, currency, dimensions ...): {measure: value}}, added up anew."""
         d = self.datasets[name]
+        latest = {grain: self.latest(name, grain) for grain in d.as_is}
         totals = {}
         for row in self.table(name).values():
             day = datetime.date.fromisoformat(row[d.date])
             for grain, dimensions in d.rollups.items():
+                counted = row
+                if grain in d.as_is:
+                    counted = row | latest[grain][tuple(row[n] for n in d.as_is[grain])]
                 for period, start in period_starts(day).items():
                     key = (grain, period, start.isoformat(), row[d.currency],
-                           tuple((n, row[n]) for n in dimensions))
+                           tuple((n, counted[n]) for n in dimensions))
                     into = totals.setdefault(key, collections.defaultdict(set))
                     into["rows"] = (into["rows"] or 0) + 1
                     into["accounts"].add((row["source"], row["account"]))

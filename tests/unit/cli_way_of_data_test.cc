@@ -34,7 +34,8 @@ TEST(WayOfData, EveryTopicIsWrittenBySomebodyAndReadOrState) {
   for (const WayTopic& t : way.topics) {
     EXPECT_TRUE(!t.derived || written.contains(t.name)) << t.name;
     // A task's state is nobody's input.
-    const bool state = t.name.starts_with("p.scope.") || t.name.starts_with("p.distinct.");
+    const bool state = t.name.starts_with("p.scope.") || t.name.starts_with("p.distinct.") ||
+                       t.name.starts_with("p.asis.");
     // So far nothing is made of activities.
     const bool later = t.name == "p." + std::string(topics::kRawActivity);
     EXPECT_TRUE(state || later || read.contains(t.name)) << t.name;
@@ -81,8 +82,12 @@ TEST(WayOfData, ReadersAreTheStagesAndTheSink) {
     groups.push_back(reader.group);
     EXPECT_FALSE(reader.topics.empty());
     EXPECT_EQ(reader.in_database, reader.name == "sink");
+    // Deltas of as-is rollups come back to the stage that reads them.
+    EXPECT_EQ(reader.passes, reader.name == "rollup" ? 2 : 1) << reader.name;
   }
   EXPECT_EQ(groups, (std::vector<std::string>{"p.sujip-entity", "p.sujip-rollup", "p.sujip-scope", "p.sujip-sink"}));
+  const Datasets none({*declared().find("order_item")});
+  for (const Reader& reader : readers(none, "p.")) EXPECT_EQ(reader.passes, 1) << reader.name;
 }
 
 }  // namespace

@@ -55,6 +55,8 @@ TEST(Declaration, ShippedOnesLoad) {
                            "p.dead.letter"})
     EXPECT_TRUE(topics.contains(name)) << name;
   EXPECT_FALSE(topics.contains("p.rollup.product"));
+  EXPECT_TRUE(topics.contains("p.asis.ad_performance"));
+  EXPECT_FALSE(topics.contains("p.asis.order_item"));
 }
 
 TEST(Declaration, ATableByMonthNeedsItsDateInTheKey) {
@@ -138,9 +140,44 @@ TEST(Declaration, ErrorsNameFileLineAndWhatIsAllowed) {
   has(problem(kGood + "measures:\n  - {name: n, sum: day}\n"), {"x.yaml:12", "integer or decimal"});
   has(problem(kGood + "measures:\n  - {name: n}\n"), {"x.yaml:12", "sum", "distinct"});
   has(problem(kGood + "rollups:\n  all: []\n"), {"rollups need 'date'"});
+  has(problem(kGood + "date: day\nrollups:\n  all: price\n"), {"x.yaml:13", "list of dimensions", "as_is"});
   has(problem(kGood + "guard: {share: 1}\n"), {"x.yaml:11", "deleted_share"});
   has(problem("dataset: [a"), {"x.yaml:1"});
   has(problem("raw: raw.order\n"), {"x.yaml:1", "'dataset' is missing"});
+}
+
+TEST(Declaration, AsIs) {
+  const auto parsed = [](const std::string& rollup) {
+    return parse_dataset(kGood + "date: day\nrollups:\n  now: " + rollup + "\n", "x.yaml");
+  };
+  const auto d = parsed("{dimensions: [source, price], as_is: [source, account, id]}");
+  ASSERT_TRUE(d.ok()) << d.error().message();
+  EXPECT_TRUE(d->has_as_is());
+  EXPECT_EQ(d->rollups[0].dimensions, (std::vector<int>{0, 3}));
+  EXPECT_EQ(d->rollups[0].as_is, (std::vector<int>{0, 1, 2}));
+  // Only dimensions are columns of the totals.
+  EXPECT_EQ(d->rollup_dimensions(), (std::vector<int>{0, 3}));
+  const auto was = parsed("{dimensions: [source, price]}");
+  ASSERT_TRUE(was.ok()) << was.error().message();
+  EXPECT_FALSE(was->has_as_is());
+  EXPECT_FALSE(parsed("[source, price]")->has_as_is());
+
+  const auto refused = [&](const std::string& rollup, const char* what) {
+    const auto bad = parsed(rollup);
+    ASSERT_FALSE(bad.ok()) << rollup;
+    EXPECT_NE(bad.error().message().find("x.yaml:13"), std::string::npos) << bad.error().message();
+    EXPECT_NE(bad.error().message().find(what), std::string::npos) << bad.error().message();
+  };
+  refused("{dimensions: [source], as_was: [source]}", "allowed: dimensions, as_is");
+  refused("{as_is: [source]}", "'dimensions' must be a list");
+  refused("{dimensions: price, as_is: [source]}", "'dimensions' must be a list");
+  refused("{dimensions: [price], as_is: []}", "the fields that name what is moved");
+  refused("{dimensions: [price], as_is: source}", "the fields that name what is moved");
+  refused("{dimensions: [price], as_is: [nobody]}", "'nobody' is not a field");
+  refused("{dimensions: [price], as_is: [source, day]}", "must outlive a day, leave it out");
+  refused("{dimensions: [price], as_is: [source, source]}", "'source' stands twice");
+  refused("{dimensions: [source], as_is: [source, id]}", "no dimension is left that could change: add it");
+  refused("{dimensions: [], as_is: [source, id]}", "no dimension is left that could change");
 }
 
 TEST(Declaration, AFolderStopsAtTheFirstBadFile) {

@@ -47,6 +47,8 @@ rollups:
   source: [source]
   account: [source, account]
   product: [source, sku]
+  product_now: {dimensions: [source, sku], as_is: [source, account, order_no]}
+  kind_now: {dimensions: [title, sku], as_is: [order_no]}  # over all accounts, so over all partitions
 )";
     auto sale = parse_dataset(
         "dataset: sale\nraw: raw.order\nplain: true\nscope: [source, account, day]\n"
@@ -85,7 +87,7 @@ struct Sale {
   std::optional<Day> day;
   std::string order_no = "1";
   int64_t line = 1;
-  std::string sku = "X";
+  std::string sku = "X";  // "" is null
   std::string title = "t";
   std::optional<int64_t> quantity;
   std::optional<int64_t> amount;  // ten-thousandths
@@ -93,6 +95,7 @@ struct Sale {
   int64_t seen = 0;  // seconds
 
   static std::string text(const std::string& t) { return "\"" + t + "\""; }
+  static std::string or_null(const std::string& t) { return t.empty() ? "null" : text(t); }
   // Units of 10^-4 as plain decimal notation, by hand.
   static std::string money(Int128 units) {
     const bool negative = units < 0;
@@ -113,7 +116,7 @@ struct Sale {
   std::string json() const {
     return R"({"source":)" + text(source) + R"(,"account":)" + text(account) + R"(,"day":)" +
            (day ? text(day->str()) : "null") + R"(,"order_no":)" + text(order_no) + R"(,"line":)" +
-           std::to_string(line) + R"(,"sku":)" + text(sku) + R"(,"title":)" + text(title) +
+           std::to_string(line) + R"(,"sku":)" + or_null(sku) + R"(,"title":)" + text(title) +
            R"(,"quantity":)" + (quantity ? std::to_string(*quantity) : "null") + R"(,"amount":)" +
            (amount ? money(*amount) : "null") + R"(,"currency":)" + text(currency) + R"(,"seen":)" +
            text(utc_text(seen * 1000)) + "}";
@@ -229,16 +232,19 @@ class Oracle {
     };
     std::map<std::string, Total> totals;
     for (const auto& [subject, scope] : scopes_)
-      for (const auto& [key, row] : scope.rows) {
-        if (!row.day) continue;
-        for (const std::string grain : {"all", "source", "account", "product"})
+      for (const auto& [key, said] : scope.rows) {
+        if (!said.day) continue;
+        for (const std::string grain : {"all", "source", "account", "product", "product_now", "kind_now"}) {
+          const Sale row = as_counted(grain, said);
           for (const Period period : kPeriods) {
             std::string bucket = R"({"grain":")" + grain + R"(","period":")" + std::string(name_of(period)) +
                                  R"(","period_start":")" + start_of(period, *row.day).str() +
                                  R"(","currency":)" + Sale::text(row.currency);
-            if (grain != "all") bucket += R"(,"source":)" + Sale::text(row.source);
+            if (grain != "all" && grain != "kind_now") bucket += R"(,"source":)" + Sale::text(row.source);
             if (grain == "account") bucket += R"(,"account":)" + Sale::text(row.account);
-            if (grain == "product") bucket += R"(,"sku":)" + Sale::text(row.sku);
+            if (grain == "kind_now") bucket += R"(,"title":)" + Sale::text(row.title);
+            if (grain != "all" && grain != "source" && grain != "account")
+              bucket += R"(,"sku":)" + Sale::or_null(row.sku);
             Total& total = totals[bucket + "}"];
             total.quantity += row.quantity.value_or(0);
             total.amount += row.amount.value_or(0);
@@ -246,6 +252,7 @@ class Oracle {
             total.accounts.insert(row.source + "\n" + row.account);
             ++total.rows;
           }
+        }
       }
     std::map<std::string, std::string> out;
     for (const auto& [key, total] : totals)
@@ -254,6 +261,15 @@ class Oracle {
                  Sale::money(total.amount) + R"(,"orders":)" + std::to_string(total.orders.size()) +
                  R"(,"accounts":)" + std::to_string(total.accounts.size()) + R"(,"rows":)" +
                  std::to_string(total.rows);
+    return out;
+  }
+
+  // Rows that count under what another row says.
+  int64_t moved() const {
+    int64_t out = 0;
+    for (const auto& [subject, scope] : scopes_)
+      for (const auto& [key, row] : scope.rows)
+        if (row.day && as_counted("product_now", row).sku != row.sku) ++out;
     return out;
   }
 
@@ -266,6 +282,29 @@ class Oracle {
     std::optional<RunId> open;
   };
 
+  // As-is: the row with the title and sku that most rows of its order's last day say; of as many, the
+  // greater.
+  Sale as_counted(const std::string& grain, Sale row) const {
+    if (!grain.ends_with("_now")) return row;
+    std::map<Day, std::map<std::vector<std::string>, int>> days;
+    for (const auto& [subject, scope] : scopes_)
+      for (const auto& [key, other] : scope.rows) {
+        if (!other.day || other.order_no != row.order_no) continue;
+        if (grain == "product_now" && (other.source != row.source || other.account != row.account)) continue;
+        const auto said = grain == "kind_now" ? std::vector{other.title, other.sku} : std::vector{other.sku};
+        ++days[*other.day][said];
+      }
+    int most = 0;
+    std::vector<std::string> best;
+    for (const auto& [said, n] : days.rbegin()->second)
+      if (n >= most) {
+        most = n;
+        best = said;
+      }
+    row.sku = best.back();
+    if (best.size() == 2) row.title = best.front();
+    return row;
+  }
   Rows as_rows(const Run& run) const {
     Rows out;
     for (const Sale& row : run.rows) out.insert_or_assign(row.key_json(by_day_), row);
