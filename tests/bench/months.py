@@ -87,7 +87,8 @@ class Bench:
         self.db.autocommit = True
         self.topic = name + ".change.ad_keyword"
         self.producer = confluent_kafka.Producer({"bootstrap.servers": self.servers.kafka_address, "partitioner": "murmur2",
-                                                  "linger.ms": 5, "compression.type": "lz4"})
+                                                  "linger.ms": 5, "compression.type": "lz4",
+                                                  "queue.buffering.max.messages": 1_000_000})
         rows = self.args.rows
         self.produce(range(rows), 1, 1)
         made = self.timed(environment, "select count(*) from sujip.ad_keyword", rows)
