@@ -142,8 +142,10 @@ Status Lane::Restorer::ask_offsets(const std::stop_token& stop, const std::vecto
     const auto committed = group_.committed(inputs, kAskMs);
     if (stop.stop_requested()) return cancelled();
     if (committed.ok()) {
-      for (size_t i = 0; i < slots.size(); ++i)
+      for (size_t i = 0; i < slots.size(); ++i) {
+        slots[i]->group_knows = (*committed)[i].offset >= 0;
         slots[i]->next_offset = std::max<int64_t>((*committed)[i].offset, 0);
+      }
       return {};
     }
     if (steady_ms() > deadline) return committed.error();
@@ -195,6 +197,11 @@ Result<std::vector<Lane::Restorer::Reading>> Lane::Restorer::stable_ends(
       log::warn("local state of {} is ahead of Kafka: the topics were deleted or truncated; it is read anew",
                 kafka::to_string(slot->input));
       SUJIP_CHECK_OK(slot->store->wipe());
+    } else if (!positions.empty() && !slot->group_knows) {
+      // A checkpoint is written after offsets were committed. To begin at 0 would count all of it twice. A broker that
+      // was killed has been seen to forget offsets until it is started again.
+      return Error{"the group has no offset of a partition whose state was saved with one", kafka::to_string(slot->input),
+                   "start the broker again; if the group was deleted on purpose, see `sujip reset`"};
     }
     for (Reading& r : readings)
       if (r.slot == slot && !ahead) r.from = position(r.topic);

@@ -30,6 +30,7 @@ struct Lane::Slot {
   std::unique_ptr<PartitionLog> log;
   std::unique_ptr<Task> task;
   int64_t next_offset = 0;  // of the input
+  bool group_knows = false;  // the group had an offset of the input
   bool touched = false;     // processed since the last commit
   bool restored = false;
   int64_t processed = 0;  // since the last commit

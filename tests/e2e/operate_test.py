@@ -10,7 +10,7 @@ import time
 import confluent_kafka
 import pytest
 
-from servers import ROOT
+from servers import KAFKA, ROOT
 from world import BINARY, caught_up, wait_for
 
 SAMPLES = ROOT / "producers/connectors"
@@ -198,3 +198,28 @@ def test_reset_killed_at_any_moment_is_finished_by_the_next(shop):
     with shop.running("process"), shop.running("sink"):
         caught_up(shop)
         wait_for("the same rows", lambda: rows(shop) == before, 60)
+
+
+def test_offsets_that_are_gone_are_no_reason_to_begin_anew(make_world):
+    """A broker that was killed may forget a group's offsets until it is started again; to read all input once more
+    would count it twice."""
+    world = make_world()
+    world.run("source", "add", "online_retail")
+    world.up_once()
+    topics = ("change.order_item", "delta.rollup", "rollup.order_item")
+    before = [world.ends(topic) for topic in topics]
+
+    def deleted(group):  # not as long as it has members: until their session is over
+        done = subprocess.run([KAFKA, "tool", "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
+                               "--bootstrap-server", world.servers.kafka_address, "--delete", "--group", group],
+                              env=world.servers.environment, capture_output=True, text=True, timeout=60)
+        return "was successful" in done.stdout
+
+    for stage in ("entity", "rollup"):
+        wait_for(f"the end of the group {stage}", lambda: deleted(f"{world.prefix}sujip-{stage}"), 60)
+    with world.running("process") as process:
+        for stage in ("entity", "rollup"):
+            wait_for("a refusal", lambda: f"{stage} lane" in world.logs() and "the group has no offset" in world.logs(), 60)
+        assert process.poll() is None
+    assert [world.ends(topic) for topic in topics] == before
+    assert "reset" in world.logs()
