@@ -21,15 +21,6 @@ namespace fs = std::filesystem;
 
 }  // namespace
 
-std::string array_of(const std::vector<std::string>& names) {
-  std::string out = "{";
-  for (const std::string& name : names) {
-    if (out.size() > 1) out += ',';
-    sink::append_array_element(out, name);
-  }
-  return out + "}";
-}
-
 GenerationParts::GenerationParts(const Settings& settings, const Datasets& all, const topics::Generation& generation)
     : settings_(settings), names_(settings.prefix, generation.number), generation_(generation) {
   const Datasets datasets = generation.of(all);
@@ -77,7 +68,7 @@ Status GenerationParts::make(kafka::Admin& admin, pg::Connection& connection, in
   SUJIP_CHECK_OK(admin.create_topics(topics_, replication));
   SUJIP_CHECK_OK(wait_for_topics(admin, true));
   std::optional<std::string> datasets;
-  if (!generation_.datasets.empty()) datasets = array_of(generation_.datasets);
+  if (!generation_.datasets.empty()) datasets = sink::array_of(generation_.datasets);
   SUJIP_CHECK_OK(connection.query("select sujip.make_generation($1::int, $2::text[], $3::jsonb)", generation_.number,
                                   datasets, months_));
   return {};
@@ -121,7 +112,7 @@ Status GenerationParts::remove(kafka::Admin& admin, pg::Connection& connection) 
   for (int i = 0; i < tables.size(); ++i) SUJIP_CHECK_OK(connection.exec("drop table " + std::string(tables.text(i, 0))));
   SUJIP_CHECK_OK(connection.exec("drop schema if exists " + names_.schema()));
   SUJIP_CHECK_OK(drop_months(connection));
-  SUJIP_CHECK_OK(connection.query("delete from sujip.sink_progress where topic = any($1::text[])", array_of(names)));
+  SUJIP_CHECK_OK(connection.query("delete from sujip.sink_progress where topic = any($1::text[])", sink::array_of(names)));
   SUJIP_CHECK_OK(connection.query("update sujip.generation set state = 'dropped' where number = $1", names_.generation()));
   return transaction.commit();
 }

@@ -14,9 +14,6 @@
 
 namespace sujip {
 
-// As PostgreSQL writes a text[].
-std::string array_of(const std::vector<std::string>& names);
-
 class GenerationParts {
  public:
   GenerationParts(const Settings& settings, const Datasets& all, const topics::Generation& generation);

@@ -22,6 +22,7 @@
 #include "core/stop_signal.h"
 #include "processors/generation_lanes.h"
 #include "sinks/postgres/generation_sinks.h"
+#include "sinks/postgres/rows.h"
 
 namespace sujip {
 namespace {
@@ -167,7 +168,7 @@ class Replay {
 
   Status note(pg::Connection& connection) {
     std::optional<std::string> datasets;
-    if (!generation_.datasets.empty()) datasets = array_of(generation_.datasets);
+    if (!generation_.datasets.empty()) datasets = sink::array_of(generation_.datasets);
     const auto text = [](const std::optional<Day>& day) {
       return day ? std::optional<std::string>(day->str()) : std::nullopt;
     };

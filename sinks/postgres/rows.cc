@@ -103,6 +103,15 @@ void append_array_element(std::string& out, std::string_view text) {
   out += '"';
 }
 
+std::string array_of(const std::vector<std::string>& texts) {
+  std::string out = "{";
+  for (const std::string& text : texts) {
+    if (out.size() > 1) out += ',';
+    append_array_element(out, text);
+  }
+  return out + "}";
+}
+
 void Rows::append_array(std::string& out, size_t column, std::span<const uint32_t> rows) const {
   out += '{';
   bool first = true;

@@ -62,5 +62,7 @@ class Rows {
 
 // Appends `text` as an element of an array literal.
 void append_array_element(std::string& out, std::string_view text);
+// As PostgreSQL writes a text[].
+std::string array_of(const std::vector<std::string>& texts);
 
 }  // namespace sujip::sink

@@ -22,15 +22,6 @@ std::string base_type(const std::string& type) {
   return base;
 }
 
-std::string array_of(const std::vector<std::string>& texts) {
-  std::string out = "{";
-  for (const std::string& text : texts) {
-    if (out.size() > 1) out += ',';
-    append_array_element(out, text);
-  }
-  return out + "}";
-}
-
 Result<std::vector<ExistingColumn>> columns_of(pg::Connection& connection, const Table& table) {
   SUJIP_TRY(auto rows,
             connection.query("select attname, format_type(atttypid, atttypmod) from pg_attribute "
