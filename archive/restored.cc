@@ -12,7 +12,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kTimeoutMs = 30000;
+constexpr int kReadTimeoutMs = 30000;
 constexpr std::string_view kArchive = "archive=";
 constexpr std::string_view kEnd = " end=";
 
@@ -41,7 +41,7 @@ Result<std::vector<RestoredPosition>> read_restored(const Settings& settings,
   config.client_id = "sujip-restore";
   config.group = restore_name(settings);
   SUJIP_TRY(const auto consumer, kafka::Consumer::create(config));
-  SUJIP_TRY(const auto positions, consumer->committed(partitions, kTimeoutMs));
+  SUJIP_TRY(const auto positions, consumer->committed(partitions, kReadTimeoutMs));
   std::vector<RestoredPosition> out;
   for (const kafka::Position& p : positions)
     out.push_back(p.offset < 0 ? RestoredPosition{} : RestoredPosition{p.offset, RestoredNote::parse(p.metadata)});
@@ -55,11 +55,11 @@ Result<bool> has_record_from(const Settings& settings, const kafka::TopicPartiti
   config.partition_eof = true;
   config.fetch_wait_ms = 10;
   SUJIP_TRY(const auto consumer, kafka::Consumer::create(config));
-  SUJIP_TRY(const auto marks, consumer->watermarks(tp, kTimeoutMs));
+  SUJIP_TRY(const auto marks, consumer->watermarks(tp, kReadTimeoutMs));
   if (marks.high <= std::max(from, marks.low)) return false;
   SUJIP_CHECK_OK(consumer->assign({{tp, std::max(from, marks.low)}}));
   std::vector<kafka::MessagePtr> batch;
-  const auto deadline = Clock::now() + std::chrono::milliseconds(kTimeoutMs);
+  const auto deadline = Clock::now() + std::chrono::milliseconds(kReadTimeoutMs);
   while (Clock::now() < deadline) {
     batch.clear();
     consumer->consume(50, 10, batch);

@@ -9,7 +9,7 @@
 namespace sujip::archive {
 namespace {
 
-constexpr int kTimeoutMs = 60000;
+constexpr int kTransactionTimeoutMs = 60000;
 constexpr int64_t kTransactionBytes = 16 << 20;
 constexpr std::string_view kEmptyIt =
     "restore into empty topics: delete this one and run `sujip topics apply`, or use another prefix";
@@ -107,16 +107,16 @@ class PartitionRestore {
 
   Status commit() {
     if (open_records_ == 0) return {};
-    SUJIP_CHECK_OK(producer_.flush(kTimeoutMs));
+    SUJIP_CHECK_OK(producer_.flush(kTransactionTimeoutMs));
     // Nobody else writes here, so what is there now is ours; the marker of the commit comes behind it.
-    SUJIP_TRY(const auto end, ends_.ends({tp_}, kTimeoutMs));
+    SUJIP_TRY(const auto end, ends_.ends({tp_}, kTransactionTimeoutMs));
     const kafka::Position position{tp_, position_ + open_records_, RestoredNote{identity_.id, end.front()}.str()};
     const auto group = kafka::no_membership(restore_name(settings_));
     const auto list = kafka::to_list({position});
-    if (const auto error = producer_.send_offsets(list.get(), group.get(), kTimeoutMs))
+    if (const auto error = producer_.send_offsets(list.get(), group.get(), kTransactionTimeoutMs))
       return call_error(settings_, "noting the position", error);
     for (int tries = 0;; ++tries) {
-      const auto error = producer_.commit_transaction(kTimeoutMs);
+      const auto error = producer_.commit_transaction(kTransactionTimeoutMs);
       if (!error) break;
       if (!error.retriable || tries == 3) return call_error(settings_, "committing", error);
     }
@@ -201,12 +201,12 @@ Result<Restored> restore(const Settings& settings, const RestoreOptions& options
   config.bootstrap = settings.kafka;
   config.client_id = "sujip-restore";
   config.transactional_id = restore_name(settings);
-  config.transaction_timeout_ms = kTimeoutMs;
+  config.transaction_timeout_ms = kTransactionTimeoutMs;
   // What was taken once is not refused here; the topic's own limit counts.
   config.extra = {{"message.max.bytes", "100000000"}};
   SUJIP_TRY(const auto producer, kafka::Producer::create(config));
   // Ends what an interrupted restore had open, so that what is read below is all there is.
-  if (const auto error = producer->init_transactions(kTimeoutMs))
+  if (const auto error = producer->init_transactions(kTransactionTimeoutMs))
     return call_error(settings, "starting", error).error();
   SUJIP_TRY(const RestorePlan plan, plan_restore(settings, options.dir, options.topics));
   if (!plan.refused.empty()) return plan.refused.front();

@@ -25,7 +25,7 @@ using Clock = std::chrono::steady_clock;
 using feeds::FeedCounts;
 
 constexpr auto kGlance = std::chrono::milliseconds(200);  // how often `stop` is looked at
-constexpr auto kRetryAfter = std::chrono::seconds(3);     // broker or database away
+constexpr auto kFeedRetryAfter = std::chrono::seconds(3);     // broker or database away
 
 std::string summary_json(const FeedCounts& counts) {
   std::string json = "{";
@@ -68,7 +68,7 @@ class Collector {
         if (status.ok()) return nothing_to_do() && busy_ ? kExitIncomplete : kExitOk;
         log::error("{}", status.error().message());
       }
-      if (!pause(kRetryAfter)) return kExitOk;
+      if (!pause(kFeedRetryAfter)) return kExitOk;
       code = open();
       if (code == kExitUsage) return code;
     }

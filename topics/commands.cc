@@ -44,7 +44,7 @@ void diff(const Settings& settings) {
   throw CLI::RuntimeError(kExitIncomplete);
 }
 
-void list(const Settings& settings) {
+void list_topics(const Settings& settings) {
   const Datasets datasets = load_datasets(settings);
   for (const auto& t : topics::wanted_topics(settings, datasets)) {
     fmt::print("{:<28} {:>3} partitions  {}\n", t.name, t.partitions, t.config.at("cleanup.policy"));
@@ -80,7 +80,7 @@ void add_topics_commands(CLI::App& app, const Settings& settings) {
   group->add_subcommand("diff", "Show what differs from the declarations; exit code 3 if anything does")
       ->callback([&settings] { diff(settings); });
   group->add_subcommand("list", "List the topics the declarations ask for")
-      ->callback([&settings] { list(settings); });
+      ->callback([&settings] { list_topics(settings); });
   auto name = std::make_shared<std::string>();
   auto kind = std::make_shared<std::string>("row");
   CLI::App* schema_command = group->add_subcommand("schema", "Print a JSON Schema of a dataset");
