@@ -17,9 +17,9 @@ set -euo pipefail
 # old for us; Debian 13 has newer compilers and Java.
 build=(
   ca-certificates cmake ninja-build g++ ccache pkg-config mold zstd
-  'libboost1.81-dev|libboost-dev' 'libboost-url1.81-dev|libboost-url-dev|libboost-url1.83-dev'
-  librdkafka-dev libpq-dev libpqxx-dev libsimdjson-dev librocksdb-dev libyaml-cpp-dev
-  libpugixml-dev libjemalloc-dev libzip-dev libzstd-dev libssl-dev libxxhash-dev libhowardhinnant-date-dev
+  'libboost1.81-dev|libboost-dev' libcurl4-openssl-dev
+  librdkafka-dev libpq-dev libsimdjson-dev librocksdb-dev libyaml-cpp-dev
+  libjemalloc-dev libzstd-dev libssl-dev libxxhash-dev
   libcli11-dev libspdlog-dev libfmt-dev prometheus-cpp-dev zlib1g-dev
 )
 run=(

@@ -3,7 +3,7 @@
 #include <map>
 #include <mutex>
 
-#include "core/http/connection.h"
+#include "core/http/transfer.h"
 #include "core/http/url.h"
 
 namespace sujip {
@@ -19,11 +19,6 @@ bool is_harmless(std::string_view name) {
   for (const std::string_view allowed : kHarmless)
     if (same_header(allowed, name)) return true;
   return false;
-}
-
-bool is_idempotent(std::string_view method) {
-  return method == "GET" || method == "HEAD" || method == "PUT" || method == "DELETE" ||
-         method == "OPTIONS";
 }
 
 bool is_redirect(int status) {
@@ -68,35 +63,24 @@ std::string_view name_of(HttpFailure failure) {
   return "?";
 }
 
+// Transfers that are not in use, each with its open connection.
 struct HttpClient::Pool {
-  explicit Pool(const Options& o) : options(o), tls(o.ca_file) {}
+  explicit Pool(const Options& o) : options(o) {}
 
-  struct Kept {
-    std::unique_ptr<HttpConnection> connection;
-    Clock::time_point since;
-  };
-  Options options;
-  TlsContext tls;
+  const Options options;
   std::mutex mutex;
-  std::map<std::string, std::vector<Kept>> kept;  // by origin, the freshest last
+  std::multimap<std::string, std::unique_ptr<Transfer>> idle;  // by origin
 
-  std::unique_ptr<HttpConnection> take(const std::string& origin) {
+  std::unique_ptr<Transfer> take(const std::string& origin) {
     const std::lock_guard lock(mutex);
-    std::vector<Kept>& list = kept[origin];
-    while (!list.empty()) {
-      Kept last = std::move(list.back());
-      list.pop_back();
-      if (Clock::now() - last.since < options.idle_timeout && last.connection->still_open())
-        return std::move(last.connection);
-    }
-    return nullptr;
+    auto found = idle.find(origin);
+    if (found == idle.end()) return std::make_unique<Transfer>(options);
+    return std::move(idle.extract(found).mapped());
   }
 
-  void give_back(const std::string& origin, std::unique_ptr<HttpConnection> connection) {
+  void give_back(const std::string& origin, std::unique_ptr<Transfer> transfer) {
     const std::lock_guard lock(mutex);
-    std::vector<Kept>& list = kept[origin];
-    if (list.size() >= options.kept_connections) list.erase(list.begin());
-    list.push_back({std::move(connection), Clock::now()});
+    if (idle.size() < options.kept_connections) idle.emplace(origin, std::move(transfer));
   }
 };
 
@@ -110,28 +94,10 @@ HttpAnswer HttpClient::exchange(const HttpRequest& request, Clock::time_point de
     return refuse(HttpFailure::bad_url, "not an http or https address",
                   request.url.substr(0, request.url.find_first_of("?@")),
                   "write it as https://host/path, without user and password");
-  const std::string origin = url->origin();
-  auto connection = pool_->take(origin);
-  bool reused = connection != nullptr;
-  for (;;) {
-    if (!connection) {
-      connection = std::make_unique<HttpConnection>(pool_->tls, pool_->options.stop);
-      const auto limit = std::min(deadline, Clock::now() + pool_->options.connect_timeout);
-      HttpAnswer opened = connection->open(*url, limit);
-      if (!opened.ok()) return opened;
-    }
-    bool unanswered = false;
-    HttpAnswer answer = connection->exchange(request, *url, pool_->options.user_agent, deadline,
-                                             unanswered);
-    if (answer.ok()) {
-      if (connection->keep_alive()) pool_->give_back(origin, std::move(connection));
-      return answer;
-    }
-    // A kept connection may have been closed by the peer at this very moment: once more on a new one.
-    if (!(unanswered && reused && is_idempotent(request.method))) return answer;
-    connection.reset();
-    reused = false;
-  }
+  auto transfer = pool_->take(url->origin());
+  HttpAnswer answer = transfer->exchange(request, *url, deadline);
+  pool_->give_back(url->origin(), std::move(transfer));
+  return answer;
 }
 
 HttpAnswer HttpClient::send(const HttpRequest& original) {

@@ -1,6 +1,8 @@
 #pragma once
 // HTTP/1.1 towards vendors: blocking calls with a deadline on everything, over a small pool of kept
-// connections. Safe to use from many threads: each call has a connection of its own.
+// connections (libcurl). Safe to use from many threads: each call has a connection of its own. A request
+// on a kept connection that the peer closed before a byte of its answer goes out once more.
+// Proxies are taken from the environment (https_proxy, no_proxy), but never for this machine.
 //
 // Messages name method, host and path. Never the query, a header or a body: these carry secrets.
 
@@ -64,7 +66,6 @@ class HttpClient : public HttpTransport {
     std::chrono::milliseconds idle_timeout{30'000};     // kept connections older than this are closed
     size_t kept_connections = 64;
     const std::atomic<bool>* stop = nullptr;  // set: exchanges end with a failure within moments
-    std::string ca_file;  // besides the system's certificates
     std::string user_agent = "sujip/0.1";
   };
   HttpClient();
