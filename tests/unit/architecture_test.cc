@@ -88,6 +88,7 @@ TEST(Architecture, LibrariesHaveOnePlace) {
   const Rule rules[] = {
       {"#include <rocksdb/", {"processors/store/"}},
       {"#include <boost/beast", {"core/http/"}},
+      {"#include <curl/", {"core/http/"}},
       {"#include <libpq-fe.h>", {"core/postgres/"}},
       {"#include <pqxx/", {}},
       // Messages are handed on as they are (envelope); the doctor asks for the version.
