@@ -9,6 +9,7 @@ namespace sujip {
 namespace {
 
 constexpr auto kRetryAfter = std::chrono::seconds(5);  // broker or database away
+constexpr int kTriesOfAPass = 12;                      // then a single pass gives up
 
 }  // namespace
 
@@ -31,9 +32,10 @@ ApiRunners::Sum ApiRunners::join() {
 void ApiRunners::run(const std::string& source) {
   engine::ToldScopes told;
   std::string said;
-  for (;;) {
+  for (int tries = 1;; ++tries) {
     std::chrono::seconds every{60};
     const Sum one = look(source, told, said, every);
+    if (pass_.once && one.code == kExitEnvironment && tries < kTriesOfAPass && pause(every)) continue;
     {
       const std::lock_guard lock(mutex_);
       sum_.code = std::max(sum_.code, one.code);

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdio>
 #include <memory>
+#include <set>
 
 #include "core/exit_codes.h"
 #include "core/json_text.h"
@@ -24,8 +25,10 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using feeds::FeedCounts;
 
-constexpr auto kGlance = std::chrono::milliseconds(200);  // how often `stop` is looked at
-constexpr auto kFeedRetryAfter = std::chrono::seconds(3);     // broker or database away
+constexpr auto kGlance = std::chrono::milliseconds(200);   // how often `stop` is looked at
+constexpr auto kFeedRetryAfter = std::chrono::seconds(3);  // broker or database away
+constexpr auto kPatience = std::chrono::seconds(60);       // of a single pass, for one to come back
+constexpr int kMostTroubles = 5;                           // of a single pass
 
 std::string summary_json(const FeedCounts& counts) {
   std::string json = "{";
@@ -140,19 +143,19 @@ class Collector {
 
   int run_once() {
     FeedCounts all;
-    int code = busy_ ? kExitIncomplete : kExitOk;
+    std::set<std::string> done;
     for (const std::string& name : api_names_) apis_.start(name);
-    for (Entry& entry : sources_) {
-      auto counts = pass(entry, nullptr);
-      if (!counts) {
-        progress_.finish();
-        log::error("{}: {}", entry.feed.name(), counts.error().message());
-        code = kExitEnvironment;
-        break;
-      }
-      all += *counts;
+    Status status = pass_over(done, all);
+    for (int times = 0; !status.ok() && times < kMostTroubles; ++times) {
+      log::warn("{}; going on when it is back", status.error().message());
+      if (!come_back()) break;
+      status = pass_over(done, all);
     }
-    progress_.finish();
+    int code = busy_ ? kExitIncomplete : kExitOk;
+    if (!status.ok()) {
+      log::error("{}", status.error().message());
+      code = kExitEnvironment;
+    }
     const ApiRunners::Sum apis = apis_.join();
     all.rows += apis.rows;
     all.runs += apis.collected;
@@ -162,6 +165,31 @@ class Collector {
     fmt::print("{}\n", summary_json(all));
     std::fflush(stdout);
     return code;
+  }
+
+  // One pass of each source that is not among `done` yet.
+  Status pass_over(std::set<std::string>& done, FeedCounts& all) {
+    for (Entry& entry : sources_) {
+      if (done.contains(entry.feed.name())) continue;
+      auto counts = pass(entry, nullptr);
+      progress_.finish();
+      if (!counts) {
+        Error error = counts.error();
+        error.what = entry.feed.name() + ": " + error.what;
+        return error;
+      }
+      all += *counts;
+      done.insert(entry.feed.name());
+    }
+    return {};
+  }
+
+  // Connects anew to a broker and a database that were lost. False: they stayed away, or asked to stop.
+  bool come_back() {
+    const auto deadline = Clock::now() + kPatience;
+    while (Clock::now() < deadline && pause(kFeedRetryAfter))
+      if (open() == kExitOk) return true;
+    return false;
   }
 
   Result<FeedCounts> pass(Entry& entry, std::vector<std::string>* folders) {

@@ -170,6 +170,11 @@ class ChaosWorld:
         finally:
             connection.close()
 
+    def broker_forgot(self):
+        """Whether the broker that runs now says that it could not load a part of the groups' offsets."""
+        log = (self.folder / "kafka/broker.log").read_text(errors="replace")
+        return "is out of sync with the underlying log" in log
+
     def told_by_servers(self):
         """When something stands still: transactions, who owns a sink's partitions, what sessions wait for."""
         told = ""

@@ -111,14 +111,14 @@ def records(world, topic):
     """{partition: everything of every committed record but its offset}"""
     consumer = confluent_kafka.Consumer({
         "bootstrap.servers": world.servers.kafka_address, "group.id": "reader", "enable.auto.commit": False,
-        "enable.partition.eof": True, "isolation.level": "read_committed"})
+        "enable.partition.eof": True, "isolation.level": "read_committed", "fetch.wait.max.ms": 20})
     try:
         consumer.assign([confluent_kafka.TopicPartition(world.prefix + topic, p, 0) for p in range(6)])
         found, ended = {p: [] for p in range(6)}, 0
         deadline = time.monotonic() + 60
         while ended < 6:
             assert time.monotonic() < deadline
-            for message in consumer.consume(5000, 0.5):
+            for message in consumer.consume(5000, 0.05):
                 if message.error() is not None:
                     assert message.error().code() == confluent_kafka.KafkaError._PARTITION_EOF
                     ended += 1
@@ -159,13 +159,13 @@ def fold(world, ready):
         wait_for("the runs to be in the tables", ready, 60)
 
 
-def killed_until_done(world, *arguments, first=0.05, step=0.06):
+def killed_until_done(world, *arguments, first=0.05, factor=1.2):
     """Runs a command, kill -9 after ever more time, until it comes to its end; how often it was killed."""
     for killed in range(200):
         process = subprocess.Popen([BINARY, *map(str, arguments)], env=world.environment,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         try:
-            out, err = process.communicate(timeout=first + step * killed)
+            out, err = process.communicate(timeout=first * factor ** killed)
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
@@ -240,7 +240,7 @@ def repeatable(verdict):
 def test_archive_killed_again_and_again(lived, tmp_path):
     folder = tmp_path / "killed"
     # It reads what was archived before in no time: the last record of each partition is all it looks at.
-    killed = killed_until_done(lived, "archive", folder, "--segment-mb", 1, first=0.02, step=0.01)
+    killed = killed_until_done(lived, "archive", folder, "--segment-mb", 1, first=0.02, factor=1.1)
     assert killed > 3
     assert " 0 damaged" in lived.run("archive", "verify", folder).out
     for topic in RAW:

@@ -33,12 +33,14 @@ def data_folder(name):
 def wait_for(what, condition, seconds=60):
     deadline = time.monotonic() + seconds
     while True:
+        began = time.monotonic()
         last = condition()
         if last:
             return last
         if time.monotonic() > deadline:
             pytest.fail(f"waited {seconds} s for {what}; last seen: {last!r}")
-        time.sleep(0.02)  # between two looks at the condition
+        # Between two looks at the condition; one that starts a program must not take all of the machine.
+        time.sleep(max(0.02, time.monotonic() - began))
 
 
 def caught_up(world):
@@ -163,7 +165,7 @@ class World:
         """Every record of a topic as (partition, offset, key, value), as another client reads it."""
         consumer = confluent_kafka.Consumer({
             "bootstrap.servers": self.servers.kafka_address, "group.id": "reader",
-            "enable.auto.commit": False, "enable.partition.eof": True,
+            "enable.auto.commit": False, "enable.partition.eof": True, "fetch.wait.max.ms": 20,
             "isolation.level": "read_committed" if committed else "read_uncommitted"})
         try:
             partitions = consumer.list_topics(self.prefix + name, 20).topics[self.prefix + name].partitions
@@ -173,7 +175,7 @@ class World:
             deadline = time.monotonic() + 120
             while len(ended) < len(partitions):
                 assert time.monotonic() < deadline, f"reading {name} takes too long"
-                for message in consumer.consume(20000, 0.5):
+                for message in consumer.consume(20000, 0.05):
                     if message.error() is None:
                         records.append((message.partition(), message.offset(), message.key(),
                                         message.value()))
