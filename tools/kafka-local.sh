@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # A private Apache Kafka broker (one KRaft node) in a folder, for ./run and for tests.
 #
-#   kafka-local.sh fetch     get the broker's jars (once per machine, about 55 MB)
+#   kafka-local.sh fetch     get the broker's jars (once per machine, about 55 MB), and let Java keep what it
+#                            learns from them: a broker starts in half of the time then
 #   kafka-local.sh start     format the folder if new, start, return when the broker serves
 #   kafka-local.sh stop      orderly stop; SIGKILL after 30 s
 #   kafka-local.sh kill      SIGKILL, as a power cut would
@@ -119,6 +120,24 @@ P
   if [[ -n ${KAFKA_EXTRA:-} ]]; then tr '|' '\n' <<<"$KAFKA_EXTRA"; fi
 }
 
+# Java's archive of loaded classes; one of another Java or other jars is ignored by it.
+archive=$cache/classes.jsa
+mapped() { [[ ! -f $archive || -n ${KAFKA_JARS:-} ]] || echo "-XX:SharedArchiveFile=$archive"; }
+
+make_archive() {
+  [[ ! -f $archive && -z ${KAFKA_JARS:-} ]] || return 0
+  local place
+  place=$(mktemp -d)
+  export KAFKA_DATA=$place KAFKA_PORT=$((20000 + RANDOM % 9000)) KAFKA_EXTRA=''
+  if KAFKA_JVM="-XX:TieredStopAtLevel=1 -XX:ArchiveClassesAtExit=$place/classes.jsa" "${BASH_SOURCE[0]}" start >/dev/null \
+    && "${BASH_SOURCE[0]}" stop && [[ -s $place/classes.jsa ]]; then
+    mv "$place/classes.jsa" "$archive"
+  else
+    echo "kafka: no archive of classes was made; the broker works without, and starts slower" >&2
+  fi
+  "${BASH_SOURCE[0]}" wipe
+}
+
 format() {
   [[ ! -f $data/log/meta.properties ]] || return 0
   local id=-
@@ -126,7 +145,8 @@ format() {
   while [[ $id == -* ]]; do
     id=$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=')
   done
-  "$java" -Xmx128m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC \
+  # shellcheck disable=SC2046  # nothing, or one word
+  "$java" -Xmx128m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC $(mapped) \
     -Dlog4j2.configurationFile="$root/tools/kafka/log4j2.properties" -cp "$jars/*" \
     kafka.tools.StorageTool format -t "$id" -c "$properties" >"$data/format.log" 2>&1 \
     || { cat "$data/format.log" >&2; die "formatting $data/log failed"; }
@@ -153,7 +173,8 @@ launch() {
   format
   [[ ! -f $log ]] || mv "$log" "$log.1"
   ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
-  start_process "$pid_file" "$log" "$java" -Xms256m "-Xmx$heap" -XX:+UseG1GC \
+  # shellcheck disable=SC2046  # nothing, or one word
+  start_process "$pid_file" "$log" "$java" $(mapped) -Xms256m "-Xmx$heap" -XX:+UseG1GC \
     -XX:MaxGCPauseMillis=20 -XX:+ExitOnOutOfMemoryError -Djava.awt.headless=true "${jvm[@]}" \
     -Dlog4j2.configurationFile="$root/tools/kafka/log4j2.properties" -cp "$jars/*" \
     kafka.Kafka "$properties"
@@ -200,7 +221,7 @@ status() {
 }
 
 case ${1:-} in
-  fetch) fetch ;;
+  fetch) fetch; make_archive ;;
   start) start ;;
   stop) stop TERM ;;
   kill) stop KILL ;;
