@@ -127,8 +127,10 @@ class World:
             cursor.execute(sql)
 
     def producer(self, transactional=True):
+        # Idempotent: without it a batch that is sent again (a topic just made, a slow broker) may come behind
+        # later ones, and the oracle of the test would not be what is in the topic.
         config = {"bootstrap.servers": self.env["SUJIP_KAFKA"], "linger.ms": 5,
-                  "partitioner": "murmur2"}
+                  "partitioner": "murmur2", "enable.idempotence": True}
         if transactional:
             config["transactional.id"] = self.prefix + "test"
         producer = confluent_kafka.Producer(config)
