@@ -131,7 +131,8 @@ make_archive() {
   export KAFKA_DATA=$place KAFKA_PORT=$((20000 + RANDOM % 9000)) KAFKA_EXTRA=''
   if KAFKA_JVM="-XX:TieredStopAtLevel=1 -XX:ArchiveClassesAtExit=$place/classes.jsa" "${BASH_SOURCE[0]}" start >/dev/null \
     && "${BASH_SOURCE[0]}" stop && [[ -s $place/classes.jsa ]]; then
-    mv "$place/classes.jsa" "$archive"
+    # In one step: a broker that starts at this moment must not map half of it.
+    mv "$place/classes.jsa" "$archive.$$" && mv "$archive.$$" "$archive"
   else
     echo "kafka: no archive of classes was made; the broker works without, and starts slower" >&2
   fi

@@ -2,9 +2,8 @@
 
 #include <curl/curl.h>
 
-#include <algorithm>
 #include <array>
-#include <cstring>
+#include <atomic>
 
 namespace sujip {
 namespace {

@@ -2,7 +2,6 @@
 // One HTTP exchange after the other over one kept connection. Internal to the client: libcurl stays
 // in transfer.cc.
 
-#include <atomic>
 #include <chrono>
 #include <memory>
 

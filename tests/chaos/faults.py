@@ -244,13 +244,16 @@ class Faults:
         time.sleep(seconds)
         return f"{seconds} s"
 
+    def restart_broker(self):
+        self.chaos.servers.kill_and_start(KAFKA)
+        self.feeder.renew()
+
     def broker_kill(self):
         self.moment()
         # The oracle must know what is in the raw topics. An idempotent producer whose answers are lost in a kill
         # may end with "out of order", or with a record that stands there twice.
         self.feeder.pause()
-        self.chaos.servers.kill_and_start(KAFKA)
-        self.feeder.renew()
+        self.restart_broker()
         self.feeder.resume()
         return "kill -9"
 
