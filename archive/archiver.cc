@@ -28,6 +28,7 @@ Result<std::unique_ptr<kafka::Consumer>> make_reader(const Settings& settings) {
   kafka::ConsumerConfig config;
   config.bootstrap = settings.kafka;
   config.client_id = "sujip-archive";
+  config.fetch_wait_ms = 10;
   config.partition_eof = true;
   return kafka::Consumer::create(config);
 }

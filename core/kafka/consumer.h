@@ -9,12 +9,17 @@
 
 namespace sujip::kafka {
 
+inline constexpr int kIdleFetchMs = 100;
+
 struct ConsumerConfig {
   std::string bootstrap;
   std::string client_id = "sujip";
   std::string group;              // empty: assign() only, no group, nothing committed
   std::string group_instance_id;  // static membership: a restart gets its partitions back at once
   int session_timeout_ms = 10000;
+  // The longest that the broker keeps a fetch without an answer. New records are answered at once, but a partition
+  // that is added to an idle consumer waits as long: short for readers that come and go. Those that stay would
+  // keep the broker busy with empty answers: kIdleFetchMs.
   int fetch_wait_ms = 20;
   int queue_kbytes = 65536;  // prefetch limit
   bool partition_eof = false;

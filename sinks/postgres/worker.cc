@@ -75,8 +75,8 @@ void Worker::run() {
   kafka::ConsumerConfig config;
   config.bootstrap = config_.kafka;
   config.client_id = "sujip-sink-" + std::to_string(number_);
-  config.fetch_wait_ms = config_.poll_ms;
   config.queue_kbytes = config_.queue_kbytes;
+  config.fetch_wait_ms = kafka::kIdleFetchMs;
   config.partition_eof = true;
   // Answers below the size from which the allocator gives memory back at once: fetching larger ones
   // would cost more for fresh pages than for the records.

@@ -1,18 +1,13 @@
 """`sujip sink --mapping`: topics of plain rows and of Debezium changes into tables of the user's own."""
 import json
-import pathlib
 import random
-import sys
 
 import confluent_kafka
 import confluent_kafka.admin
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-# Its fixture and its world serve here as well.
-from sink_postgres_test import BINARY, World, servers, wait_for  # noqa: E402,F401
-
-pytestmark = pytest.mark.skipif(not BINARY, reason="SUJIP_BIN names no program to test")
+from sink_world import world  # noqa: F401
+from world import wait_for
 
 ROWS = """
 sink: shop
@@ -37,20 +32,13 @@ create table shop.products (
 """
 
 
-@pytest.fixture
-def world(servers, request):  # noqa: F811
-    made = World(servers, request.node.name.removeprefix("test_")[:40])
-    yield made
-    made.close()
-
-
 class Shop:
     """A topic of plain rows, and the table it must lead to."""
 
     def __init__(self, world, tmp_path, mapping=ROWS, partitions=6):
         self.world, self.topic = world, world.prefix + "shop.products"
         self.random, self.rows, self.seq = random.Random(1), {}, 0
-        admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": world.env["SUJIP_KAFKA"]})
+        admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": world.servers.kafka_address})
         for made in admin.create_topics([confluent_kafka.admin.NewTopic(self.topic, partitions, 1)]).values():
             made.result(30)
         self.file = tmp_path / "mapping.yaml"
@@ -58,7 +46,7 @@ class Shop:
         self.producer = world.producer(transactional=False)
 
     def start(self, *options):
-        return self.world.start("--mapping", str(self.file), *options)
+        return self.world.sink("--mapping", str(self.file), *options)
 
     def put(self, code, value, key=None):
         self.producer.produce(self.topic, key=key or json.dumps({"supplier": "공급", "product_code": code}), value=value)
@@ -87,7 +75,7 @@ class Shop:
 
 def test_rows_and_tombstones_into_a_table_that_is_there(world, tmp_path):
     shop = Shop(world, tmp_path)
-    world.query_none(TABLE)
+    world.query(TABLE)
     for _ in range(20000):
         shop.change()
     shop.flush()
@@ -110,7 +98,7 @@ def test_rows_and_tombstones_into_a_table_that_is_there(world, tmp_path):
 
 def test_what_cannot_be_stored_is_set_aside(world, tmp_path):
     shop = Shop(world, tmp_path, partitions=1)
-    world.query_none(TABLE)
+    world.query(TABLE)
     good = {"supplier": "공급", "name": "x"}
     bad = {
         "b0": '{"supplier":"공급","name":', "b1": json.dumps({**good, "price": "1,000원"}),
@@ -139,7 +127,7 @@ def test_what_cannot_be_stored_is_set_aside(world, tmp_path):
 
 def test_a_key_spelled_in_two_ways_is_one_row(world, tmp_path):
     shop = Shop(world, tmp_path, partitions=1)
-    world.query_none(TABLE)
+    world.query(TABLE)
     spellings = ('{"supplier":"공급","product_code":"a"}', '{"product_code": "a", "supplier": "공급"}')
     for n in range(7):  # the last one has the smaller key
         shop.put("a", json.dumps({"supplier": "공급", "product_code": "a", "name": str(n)}), spellings[n % 2])
@@ -202,12 +190,14 @@ def test_mappings_that_do_not_fit_are_refused(world, tmp_path):
     shop = Shop(world, tmp_path)
 
     def refused(*words):
-        said = world.run_failing("sink", "--mapping", str(shop.file))
+        done = world.run("sink", "--mapping", shop.file, code=None, timeout=60)
+        assert done.code != 0, done.out
+        said = done.err
         assert all(word in said for word in words), said
 
-    world.query_none("create schema shop; create table shop.products (supplier text, code text, price text)")
+    world.query("create schema shop; create table shop.products (supplier text, code text, price text)")
     refused("no primary key or unique index", "shop")
-    world.query_none("create unique index on shop.products (supplier, code)")
+    world.query("create unique index on shop.products (supplier, code)")
     refused("column price is text in the table and bigint")
     shop.file.write_text("sink: x\ntables: []\n")
     refused("mapping.yaml:", "tables")

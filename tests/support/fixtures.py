@@ -13,10 +13,11 @@ numbers = itertools.count(1)
 
 @pytest.fixture(scope="module")
 def servers():
-    """One broker and one database per test file."""
+    """One broker and one database per test file, or those that ctest shares among files."""
     if not os.access(world_module.BINARY, os.X_OK):
         pytest.skip("SUJIP_BIN names no program to test")
-    made = servers_module.Servers()
+    shared = os.environ.get("SUJIP_TEST_SERVERS")
+    made = servers_module.SharedServers(shared) if shared else servers_module.Servers()
     yield made
     made.close()
 

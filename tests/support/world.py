@@ -9,6 +9,7 @@ import time
 import urllib.request
 
 import confluent_kafka
+import confluent_kafka.admin
 import psycopg2
 import psycopg2.extras
 import pytest
@@ -69,23 +70,26 @@ class Done:
 
 class World:
     def __init__(self, servers, name, share=ROOT):
-        self.servers, self.name = servers, name
-        self.prefix = name + "."
+        self.servers, self.name = servers, servers.names + name
+        self.prefix = self.name + "."
         self.folder = servers.folder / name
         self.folder.mkdir()
         self.processes = []
-        admin = psycopg2.connect(servers.pg("sujip"))
-        admin.autocommit = True
-        admin.cursor().execute(f"create database {name}")
-        admin.close()
+        self.databases(f"create database {self.name}")
         self.board = f"127.0.0.1:{free_port()}"
         self.environment = servers.environment | {
-            "SUJIP_KAFKA": servers.kafka_address, "SUJIP_PG": servers.pg(name),
+            "SUJIP_KAFKA": servers.kafka_address, "SUJIP_PG": servers.pg(self.name),
             "SUJIP_PREFIX": self.prefix, "SUJIP_HOME": str(self.folder / "home"),
             "SUJIP_SHARE": str(share), "SUJIP_BOARD": self.board, "SUJIP_METRICS": "",
         }
         self.run("topics", "apply")
         self.run("db", "migrate")
+
+    def databases(self, statement):
+        admin = psycopg2.connect(self.servers.pg("sujip"))
+        admin.autocommit = True
+        admin.cursor().execute(statement)
+        admin.close()
 
     # --- commands and roles ----------------------------------------------------------------------
 
@@ -214,3 +218,9 @@ class World:
     def close(self):
         for process in self.processes:
             self.end(process)
+        if self.servers.names:  # they go on for others
+            admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": self.servers.kafka_address})
+            topics = [topic for topic in admin.list_topics(timeout=20).topics if topic.startswith(self.prefix)]
+            for deleted in admin.delete_topics(topics).values():
+                deleted.result(60)
+            self.databases(f"drop database {self.name} with (force)")
