@@ -4,7 +4,6 @@ where it would mix."""
 import json
 import shutil
 import subprocess
-import time
 
 import confluent_kafka
 import pytest
@@ -109,25 +108,11 @@ def write_and_abort(world, topic, partition):
 
 def records(world, topic):
     """{partition: everything of every committed record but its offset}"""
-    consumer = confluent_kafka.Consumer({
-        "bootstrap.servers": world.servers.kafka_address, "group.id": "reader", "enable.auto.commit": False,
-        "enable.partition.eof": True, "isolation.level": "read_committed", "fetch.wait.max.ms": 20})
-    try:
-        consumer.assign([confluent_kafka.TopicPartition(world.prefix + topic, p, 0) for p in range(6)])
-        found, ended = {p: [] for p in range(6)}, 0
-        deadline = time.monotonic() + 60
-        while ended < 6:
-            assert time.monotonic() < deadline
-            for message in consumer.consume(5000, 0.05):
-                if message.error() is not None:
-                    assert message.error().code() == confluent_kafka.KafkaError._PARTITION_EOF
-                    ended += 1
-                    continue
-                found[message.partition()].append((message.key(), message.value(), message.headers(),
-                                                   message.timestamp()))
-        return found
-    finally:
-        consumer.close()
+    found = {p: [] for p in range(6)}
+    for message in world.messages(topic):
+        found[message.partition()].append((message.key(), message.value(), message.headers(),
+                                           message.timestamp()))
+    return found
 
 
 def tables(world):

@@ -165,8 +165,8 @@ class World:
         return self.query(f"select count(*), sum(hashtextextended(({TIMELESS})::text, 0)::numeric)"
                           f" from sujip.{name} t")[0]
 
-    def topic(self, name, committed=True):
-        """Every record of a topic as (partition, offset, key, value), as another client reads it."""
+    def messages(self, name, committed=True):
+        """Every message of a topic in the order of (partition, offset), as another client reads it."""
         consumer = confluent_kafka.Consumer({
             "bootstrap.servers": self.servers.kafka_address, "group.id": "reader",
             "enable.auto.commit": False, "enable.partition.eof": True, "fetch.wait.max.ms": 20,
@@ -175,21 +175,25 @@ class World:
             partitions = consumer.list_topics(self.prefix + name, 20).topics[self.prefix + name].partitions
             consumer.assign([confluent_kafka.TopicPartition(self.prefix + name, p, 0)
                              for p in partitions])
-            ended, records = set(), []
+            ended, found = set(), []
             deadline = time.monotonic() + 120
             while len(ended) < len(partitions):
                 assert time.monotonic() < deadline, f"reading {name} takes too long"
                 for message in consumer.consume(20000, 0.05):
                     if message.error() is None:
-                        records.append((message.partition(), message.offset(), message.key(),
-                                        message.value()))
+                        found.append(message)
                     elif message.error().code() == confluent_kafka.KafkaError._PARTITION_EOF:
                         ended.add(message.partition())
                     else:
                         raise AssertionError(message.error())
-            return sorted(records, key=lambda record: record[:2])
+            return sorted(found, key=lambda message: (message.partition(), message.offset()))
         finally:
             consumer.close()
+
+    def topic(self, name, committed=True):
+        """Its records as (partition, offset, key, value)."""
+        return [(message.partition(), message.offset(), message.key(), message.value())
+                for message in self.messages(name, committed)]
 
     def ends(self, name):
         """The end of every partition of a topic: grows with every record, and with every transaction."""
