@@ -27,13 +27,14 @@ EventHub::~EventHub() = default;
 
 void EventHub::publish(const std::string& id, const std::string& event, const std::string& data) {
   const auto text = std::make_shared<const std::string>(event_text(id, event, data));
+  const std::lock_guard one_at_a_time(state_->publishing);
   std::vector<std::shared_ptr<EventListener>> listeners;
   {
     const std::lock_guard lock(state_->mutex);
     state_->last_id = id;
     state_->last_text = text;
-    for (const auto& [key, listener] : state_->listeners)
-      if (auto alive = listener.lock()) listeners.push_back(std::move(alive));
+    for (const auto& [key, known] : state_->listeners)
+      if (auto alive = known.listener.lock()) listeners.push_back(std::move(alive));
   }
   for (const auto& listener : listeners) listener->send(text);
 }
@@ -43,12 +44,12 @@ int EventHub::clients() const {
   return static_cast<int>(state_->listeners.size());
 }
 
-void EventHub::State::add(const std::shared_ptr<EventListener>& listener,
+void EventHub::State::add(const std::shared_ptr<EventListener>& listener, const void* server,
                           std::string_view last_event_id) {
   std::shared_ptr<const std::string> missed;
   {
     const std::lock_guard lock(mutex);
-    listeners[listener.get()] = listener;
+    listeners[listener.get()] = {listener, server};
     if (last_text != nullptr && last_event_id != last_id) missed = last_text;
   }
   if (missed != nullptr) listener->send(missed);
@@ -57,6 +58,14 @@ void EventHub::State::add(const std::shared_ptr<EventListener>& listener,
 void EventHub::State::remove(const EventListener* listener) {
   const std::lock_guard lock(mutex);
   listeners.erase(listener);
+}
+
+void EventHub::State::leave(const void* server) {
+  {
+    const std::lock_guard lock(mutex);
+    std::erase_if(listeners, [&](const auto& known) { return known.second.server == server; });
+  }
+  const std::lock_guard until_it_is_out(publishing);
 }
 
 }  // namespace sujip::http

@@ -18,14 +18,23 @@ class EventListener {
 };
 
 struct EventHub::State {
-  std::mutex mutex;
+  struct Listener {
+    std::weak_ptr<EventListener> listener;
+    const void* server;
+  };
+
+  std::mutex publishing;  // held while an event goes out; never taken by a listener that ends
+  std::mutex mutex;       // of all that follows
   std::string last_id;
   std::shared_ptr<const std::string> last_text;
-  std::map<const EventListener*, std::weak_ptr<EventListener>> listeners;
+  std::map<const EventListener*, Listener> listeners;
 
   // Registers, and sends the newest event unless the browser already has it.
-  void add(const std::shared_ptr<EventListener>& listener, std::string_view last_event_id);
+  void add(const std::shared_ptr<EventListener>& listener, const void* server, std::string_view last_event_id);
   void remove(const EventListener* listener);
+  // Forgets the listeners of a server. On return no publisher holds one of them: the server may end, and with it
+  // what they stand on.
+  void leave(const void* server);
 };
 
 }  // namespace sujip::http

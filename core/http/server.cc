@@ -79,7 +79,7 @@ class Stream : public EventListener, public std::enable_shared_from_this<Stream>
     for (const auto& [name, value] : shared_->options.headers) head += name + ": " + value + "\r\n";
     head += "Connection: close\r\nX-Accel-Buffering: no\r\n\r\nretry: 5000\n\n";
     enqueue(std::make_shared<const std::string>(std::move(head)));
-    hub_->add(shared_from_this(), last_event_id);
+    hub_->add(shared_from_this(), shared_.get(), last_event_id);
     watch();
     arm_ping();
   }
@@ -340,6 +340,8 @@ void Server::stop() {
   impl_->io.stop();
   for (std::thread& thread : impl_->threads) thread.join();
   impl_->threads.clear();
+  for (const Route& route : impl_->shared->routes)
+    if (route.hub != nullptr) route.hub->leave(impl_->shared.get());
 }
 
 unsigned short Server::port() const { return impl_->port; }

@@ -1,6 +1,10 @@
 #include "core/kafka/admin.h"
 
+#include <algorithm>
 #include <array>
+#include <chrono>
+#include <set>
+#include <thread>
 
 #include "core/kafka/consumer.h"
 
@@ -97,7 +101,33 @@ Status Admin::create_topics(const std::vector<TopicSpec>& topics, int replicatio
   size_t n = 0;
   const auto** results =
       rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event.get()), &n);
-  return check_topics(results, n, RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS, "creating the topic");
+  SUJIP_CHECK_OK(check_topics(results, n, RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS, "creating the topic"));
+  return wait_for_topics(topics, timeout_ms);
+}
+
+Status Admin::wait_for_topics(const std::vector<TopicSpec>& topics, int timeout_ms) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
+  std::set<std::string_view> missing;
+  for (const TopicSpec& t : topics) missing.insert(t.name);
+  for (auto pause = std::chrono::milliseconds(5);; pause = std::min(2 * pause, std::chrono::milliseconds(200))) {
+    const rd_kafka_metadata_t* metadata = nullptr;
+    const auto code = rd_kafka_metadata(client_.get(), 1, nullptr, &metadata, timeout_ms);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+      return broker_error(bootstrap_, std::string("waiting for new topics: ") + rd_kafka_err2str(code));
+    for (int i = 0; i < metadata->topic_cnt; ++i) {
+      const rd_kafka_metadata_topic_t& topic = metadata->topics[i];
+      const auto led = [](const rd_kafka_metadata_partition_t& p) { return p.leader >= 0; };
+      if (topic.err == RD_KAFKA_RESP_ERR_NO_ERROR && topic.partition_cnt > 0 &&
+          std::all_of(topic.partitions, topic.partitions + topic.partition_cnt, led))
+        missing.erase(topic.topic);
+    }
+    rd_kafka_metadata_destroy(metadata);
+    if (missing.empty()) return {};
+    if (std::chrono::steady_clock::now() > deadline)
+      return Error{"the topic was made, but has no leader yet", std::string(*missing.begin()),
+                   "look at the log of the brokers, and run the command again"};
+    std::this_thread::sleep_for(pause);
+  }
 }
 
 Status Admin::delete_topics(const std::vector<std::string>& names, int timeout_ms) {

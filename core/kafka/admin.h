@@ -21,7 +21,7 @@ class Admin {
 
   // name -> number of partitions, of every topic of the cluster.
   Result<std::map<std::string, int32_t>> topics(int timeout_ms = 10000);
-  // Creates; a topic that is there already is no error.
+  // Creates, and waits until brokers serve them; a topic that is there already is no error.
   Status create_topics(const std::vector<TopicSpec>& topics, int replication, int timeout_ms = 30000);
   Status delete_topics(const std::vector<std::string>& names, int timeout_ms = 30000);
   // Settings of topics that differ from the broker's defaults or were set.
@@ -44,6 +44,7 @@ class Admin {
 
  private:
   Admin() = default;
+  Status wait_for_topics(const std::vector<TopicSpec>& topics, int timeout_ms);
   ClientPtr client_;
   std::string bootstrap_;
 };
