@@ -30,16 +30,19 @@ live_process() {
   echo "$pid"
 }
 
-# remember_process FILE PID
-remember_process() { echo "$2 $(start_time "$2")" >"$1"; }
+# remember_process FILE PID: in one step, so that nobody reads half of it.
+remember_process() { echo "$2 $(start_time "$2")" >"$1.$BASHPID" && mv "$1.$BASHPID" "$1"; }
 
 # start_process FILE LOG COMMAND...: starts COMMAND in a session of its own, so that neither the end
-# of this shell nor Ctrl-C in the terminal reaches it, and remembers it in FILE.
+# of this shell nor Ctrl-C in the terminal reaches it. FILE is written before COMMAND begins: whenever this shell
+# is killed, the next one finds the process.
 start_process() {
   local file=$1 log=$2
   shift 2
-  setsid "$@" </dev/null >>"$log" 2>&1 9>&- &
-  remember_process "$file" $!
+  (remember_process "$file" "$BASHPID" && exec setsid "$@" </dev/null >>"$log" 2>&1) 9>&- &
+  local pid=$!
+  remember_process "$file" "$pid"
+  until [[ $(command_line "$pid") == *"$1"* ]] || ! start_time "$pid" >/dev/null; do sleep 0.01; done
 }
 
 # wait_gone PID START SECONDS: fails when that process is still there after so long.

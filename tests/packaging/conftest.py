@@ -13,8 +13,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 def free_base(count=16):
     """A port with `count` - 1 free ones after it, below those that outgoing connections take: a client that
-    keeps asking for a server that was killed would come to sit on its port."""
-    for base in range(12000 + os.getpid() % 1000 * 16, 32000, count):
+    keeps asking for a server that was killed would come to sit on its port. Of a range that neighbours (in the
+    order of starting) don't look at, and below what servers.py takes."""
+    first = 12000 + os.getpid() % 30 * 256
+    for base in range(first, first + 256, count):
         sockets = []
         try:
             for port in range(base, base + count):
