@@ -4,7 +4,7 @@ find_package(GTest REQUIRED)
 include(GoogleTest)
 
 # Random histories of the processors against an oracle. All of them are told by the optimised build of the
-# program, a few by that with ASan.
+# program, a third by that with ASan.
 if(NOT SUJIP_SANITIZE MATCHES thread)
   add_executable(history_tests histories/processors_history_test.cc)
   target_link_libraries(history_tests PRIVATE sujip_processors GTest::gmock GTest::gtest_main)

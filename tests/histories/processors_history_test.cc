@@ -310,28 +310,25 @@ void check_history(const Case& c, uint64_t seed, uint64_t play, std::map<std::st
   }
 }
 
-// A sanitizer looks at every access, whatever the story: few of the histories have them all. The build without
-// one, which tells all of them, is ten times as fast.
+// A sanitizer looks at every access, whatever the story: a third of the histories has them all.
 #ifdef __SANITIZE_ADDRESS__
-constexpr uint64_t kMost = 12;
+constexpr uint64_t kShare = 3;
 #else
-constexpr uint64_t kMost = UINT64_MAX;
+constexpr uint64_t kShare = 1;
 #endif
 
 void check_all(const Case& c, uint64_t first, uint64_t count) {
-  const bool all = count <= kMost;
-  count = std::min(count, kMost);
+  count = std::max(count / kShare, std::min(count, uint64_t{40}));
   seen().clear();
   moved() = 0;
   for (uint64_t seed = first; seed < first + count; ++seed) {
     check_history(c, seed, seed);
     if (::testing::Test::HasFatalFailure()) return;
   }
-  EXPECT_GE(moved(), static_cast<int64_t>(count));
-  if (!all) return;
   for (const Outcome o : {Outcome::accepted, Outcome::held, Outcome::released, Outcome::rejected, Outcome::overtaken,
                           Outcome::old, Outcome::incomplete, Outcome::partial, Outcome::same})
-    EXPECT_GT(seen()[o], 5) << name_of(o);
+    EXPECT_GT(seen()[o], 5 / static_cast<int>(kShare)) << name_of(o);
+  EXPECT_GT(moved(), static_cast<int64_t>(count));
 }
 
 TEST(History, UndisturbedRunsOfADay) { check_all({"sale", false, false}, 1, 100); }
@@ -362,7 +359,7 @@ TEST(History, SpreadLargerThanMemory) { check_all({"listing", true, true, false,
 
 // The same input cut into transactions differently: the same tables.
 TEST(History, TransactionsLeaveNoTrace) {
-  for (uint64_t seed = 1; seed <= std::min<uint64_t>(60, kMost); ++seed) {
+  for (uint64_t seed = 1; seed <= 60 / kShare; ++seed) {
     const Case kinds[] = {{"sale"}, {"listing", true}};
     Case c = kinds[seed % 2];
     std::map<std::string, std::string> first;
