@@ -70,15 +70,18 @@ Result<std::unique_ptr<Admin>> Admin::create(const std::string& bootstrap) {
   return self;
 }
 
-Result<std::map<std::string, int32_t>> Admin::topics(int timeout_ms) {
-  const rd_kafka_metadata_t* metadata = nullptr;
-  const auto code = rd_kafka_metadata(client_.get(), 1, nullptr, &metadata, timeout_ms);
+Result<MetadataPtr> Admin::metadata(int timeout_ms) {
+  const rd_kafka_metadata_t* found = nullptr;
+  const auto code = rd_kafka_metadata(client_.get(), 1, nullptr, &found, timeout_ms);
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
     return broker_error(bootstrap_, std::string("listing topics: ") + rd_kafka_err2str(code));
+  return MetadataPtr(found, rd_kafka_metadata_destroy);
+}
+
+Result<std::map<std::string, int32_t>> Admin::topics(int timeout_ms) {
+  SUJIP_TRY(const MetadataPtr found, metadata(timeout_ms));
   std::map<std::string, int32_t> out;
-  for (int i = 0; i < metadata->topic_cnt; ++i)
-    out[metadata->topics[i].topic] = metadata->topics[i].partition_cnt;
-  rd_kafka_metadata_destroy(metadata);
+  for (int i = 0; i < found->topic_cnt; ++i) out[found->topics[i].topic] = found->topics[i].partition_cnt;
   return out;
 }
 
@@ -110,18 +113,14 @@ Status Admin::wait_for_topics(const std::vector<TopicSpec>& topics, int timeout_
   std::set<std::string_view> missing;
   for (const TopicSpec& t : topics) missing.insert(t.name);
   for (auto pause = std::chrono::milliseconds(5);; pause = std::min(2 * pause, std::chrono::milliseconds(200))) {
-    const rd_kafka_metadata_t* metadata = nullptr;
-    const auto code = rd_kafka_metadata(client_.get(), 1, nullptr, &metadata, timeout_ms);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-      return broker_error(bootstrap_, std::string("waiting for new topics: ") + rd_kafka_err2str(code));
-    for (int i = 0; i < metadata->topic_cnt; ++i) {
-      const rd_kafka_metadata_topic_t& topic = metadata->topics[i];
+    SUJIP_TRY(const MetadataPtr found, metadata(timeout_ms));
+    for (int i = 0; i < found->topic_cnt; ++i) {
+      const rd_kafka_metadata_topic_t& topic = found->topics[i];
       const auto led = [](const rd_kafka_metadata_partition_t& p) { return p.leader >= 0; };
       if (topic.err == RD_KAFKA_RESP_ERR_NO_ERROR && topic.partition_cnt > 0 &&
           std::all_of(topic.partitions, topic.partitions + topic.partition_cnt, led))
         missing.erase(topic.topic);
     }
-    rd_kafka_metadata_destroy(metadata);
     if (missing.empty()) return {};
     if (std::chrono::steady_clock::now() > deadline)
       return Error{"the topic was made, but has no leader yet", std::string(*missing.begin()),

@@ -15,6 +15,8 @@ struct TopicSpec {
   std::map<std::string, std::string> config;
 };
 
+using MetadataPtr = std::unique_ptr<const rd_kafka_metadata_t, void (*)(const rd_kafka_metadata_t*)>;
+
 class Admin {
  public:
   static Result<std::unique_ptr<Admin>> create(const std::string& bootstrap);
@@ -44,6 +46,7 @@ class Admin {
 
  private:
   Admin() = default;
+  Result<MetadataPtr> metadata(int timeout_ms);
   Status wait_for_topics(const std::vector<TopicSpec>& topics, int timeout_ms);
   ClientPtr client_;
   std::string bootstrap_;
