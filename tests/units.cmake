@@ -27,7 +27,7 @@ if(unit_sources AND NOT SUJIP_SANITIZE MATCHES thread)
   set_target_properties(unit_tests PROPERTIES UNITY_BUILD_BATCH_SIZE 5)
   # Their names meet those of their neighbours.
   set_source_files_properties(unit/processors_fault_point_test.cc
-    unit/processors_read_again_test.cc PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+    unit/processors_read_again_test.cc unit/processors_recall_test.cc PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   target_precompile_headers(unit_tests PRIVATE <gmock/gmock.h> <gtest/gtest.h> <fmt/format.h>
     <functional> <map> <memory> <optional> <random> <string> <vector>)
   target_compile_options(unit_tests PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)

@@ -157,6 +157,12 @@ void Consumer::consume(int timeout_ms, size_t max, std::vector<MessagePtr>& out)
   for (ssize_t i = 0; i < n; ++i) out.emplace_back(batch_[static_cast<size_t>(i)]);
 }
 
+void Consumer::consume_ready(int timeout_ms, size_t max, std::vector<MessagePtr>& out) {
+  const size_t before = out.size();
+  consume(timeout_ms, 1, out);
+  if (max > 1 && out.size() > before) consume(0, max - 1, out);
+}
+
 Result<std::vector<Position>> Consumer::committed(const std::vector<TopicPartition>& partitions,
                                                   int timeout_ms) {
   std::vector<Position> positions;
@@ -195,6 +201,10 @@ Result<std::vector<int64_t>> Consumer::ends(const std::vector<TopicPartition>& p
   return look_up(partitions, RD_KAFKA_OFFSET_END, timeout_ms);
 }
 
+Result<std::vector<int64_t>> Consumer::starts(const std::vector<TopicPartition>& partitions, int timeout_ms) {
+  return look_up(partitions, RD_KAFKA_OFFSET_BEGINNING, timeout_ms);
+}
+
 Result<std::vector<int64_t>> Consumer::offsets_at(const std::vector<TopicPartition>& partitions, int64_t time_ms,
                                                   int timeout_ms) {
   SUJIP_TRY(auto out, look_up(partitions, std::max<int64_t>(0, time_ms), timeout_ms));
@@ -204,7 +214,7 @@ Result<std::vector<int64_t>> Consumer::offsets_at(const std::vector<TopicPartiti
   return out;
 }
 
-// `what`: a time, or RD_KAFKA_OFFSET_END. An answer below 0 means that there is no record of that time.
+// `what`: a time, RD_KAFKA_OFFSET_BEGINNING or RD_KAFKA_OFFSET_END. An answer below 0 means that there is no record of that time.
 Result<std::vector<int64_t>> Consumer::look_up(const std::vector<TopicPartition>& partitions, int64_t what,
                                                int timeout_ms) {
   std::vector<int64_t> out;

@@ -57,6 +57,8 @@ class Consumer {
   // Up to `max` messages; waits at most timeout_ms (the whole of it unless `max` are there). Messages
   // with err set (EOF, errors) are handed over too. Appends to `out`.
   void consume(int timeout_ms, size_t max, std::vector<MessagePtr>& out);
+  // As consume, but waits for the first message only: what is there then is all.
+  void consume_ready(int timeout_ms, size_t max, std::vector<MessagePtr>& out);
 
   // Stable committed offsets of the group; RD_KAFKA_OFFSET_INVALID where there is none.
   Result<std::vector<Position>> committed(const std::vector<TopicPartition>& partitions,
@@ -65,6 +67,7 @@ class Consumer {
   // The ends (last stable offsets, or what is written when reading uncommitted records too) of many
   // partitions in one request, in the order asked for.
   Result<std::vector<int64_t>> ends(const std::vector<TopicPartition>& partitions, int timeout_ms);
+  Result<std::vector<int64_t>> starts(const std::vector<TopicPartition>& partitions, int timeout_ms);
   // The first offset of each partition whose record is not older than that; the end where there is none.
   Result<std::vector<int64_t>> offsets_at(const std::vector<TopicPartition>& partitions, int64_t time_ms,
                                           int timeout_ms);

@@ -19,6 +19,8 @@ Status EntityTask::restore(std::string_view topic, std::string_view key,
       store_.put(block, {}, *value);
     else
       store_.erase(block, {});
+    // Not worth parsing: one too many is found out when it is looked at.
+    remember_pending(key, value && value->find("\"pending\"") != std::string_view::npos);
     return {};
   }
   return value ? restore_row(*dataset, *value) : restore_tombstone(*dataset, key);

@@ -4,8 +4,6 @@
 
 #include <fmt/format.h>
 
-#include <stdexcept>
-
 #include "core/metrics.h"
 #include "topics/catalogue.h"
 
@@ -15,7 +13,7 @@ void EntityTask::advance(ActiveScope& scope, int64_t now, Outputs& outputs) {
   while (!scope.runs.empty()) {
     Run& run = scope.runs.front();
     if (run.waiting) return;
-    if (!run.in_memory) read_again(scope, run, now);
+    if (!run.in_memory()) recall(run, now);
     if (!run.end && !run.same) return;
     if (!decide(scope, run, now, outputs)) return;
     scope.runs.pop_front();
@@ -135,40 +133,6 @@ void EntityTask::hold(ActiveScope& scope, const Run& run, Outputs& outputs) {
   }
   scope.state.held =
       HeldRun{run.id(), run.begin_offset, run.end_offset, run.begin.partitions};
-}
-
-void EntityTask::read_again(ActiveScope& scope, Run& run, int64_t last) {
-  const RunId id = run.id();
-  run.rows.clear();
-  run.received = run.rejected = 0;
-  run.end.reset();
-  run.in_memory = true;
-  std::string reason;
-  const Status status = log_.read(run.begin_offset, last, [&](const Record& record) {
-    if (!record.meta || record.meta->subject != scope.subject || !record.value) return;
-    const auto of = RunId::parse(record.meta->run);
-    if (!of || *of != id) return;
-    switch (record.meta->kind) {
-      case RecordKind::begin:
-        if (auto begin = decode_begin(*record.value); begin.ok()) run.begin = *std::move(begin);
-        break;
-      case RecordKind::end:
-        if (auto end = decode_end(*record.value); end.ok()) run.end = *std::move(end);
-        run.end_offset = record.offset;
-        break;
-      case RecordKind::same:
-        if (auto same = decode_same(*record.value); same.ok()) {
-          run.begin.snapshot_at = same->snapshot_at;
-          run.begin.partitions = same->partitions;
-          run.same = *std::move(same);
-        }
-        break;
-      case RecordKind::row: (void)take_row(scope, run, record, reason); break;  // told when it first came
-      case RecordKind::verdict: break;
-    }
-  });
-  // Deciding on half of the rows would be wrong; the lane starts over when the log can be read.
-  if (!status.ok()) throw std::runtime_error(status.error().message());
 }
 
 void EntityTask::tell(const ActiveScope& scope, const Run& run, Outcome outcome, const Counts& counts,

@@ -162,7 +162,7 @@ EntityTask::ActiveScope* EntityTask::activate(std::string_view subject, std::str
     run.begin.run = p.run;
     run.begin_offset = p.begin_offset;
     run.waiting = p.waiting;
-    run.in_memory = false;
+    run.rows_at = RowsAt::log;
     scope->runs.push_back(std::move(run));
   }
   last_ = scope.get();
@@ -200,7 +200,7 @@ bool EntityTask::is_late(ActiveScope& scope, const Run& run, Outputs& outputs) {
 bool EntityTask::abandon_open(ActiveScope& scope, int64_t now, Outputs& outputs) {
   std::vector<Run> abandoned;
   for (auto at = scope.runs.begin(); at != scope.runs.end();) {
-    if (!at->in_memory && !at->waiting) read_again(scope, *at, now - 1);
+    if (!at->in_memory() && !at->waiting) recall(*at, now - 1);
     if (at->end || at->same || at->waiting) {
       ++at;
       continue;
@@ -223,7 +223,7 @@ void EntityTask::row(ActiveScope& scope, const RunId& id, const Record& record, 
   if (run == nullptr || run->end) return;
   std::string reason;
   // The rows of a run that is not in memory are read again at its end; what is wrong is told now.
-  const auto outcome = run->in_memory ? take_row(scope, *run, record, reason)
+  const auto outcome = run->in_memory() ? take_row(scope, *run, record, reason)
                                       : read_row(scope, record, reason);
   if (outcome == Normalizer::Outcome::refused)
     outputs.dead_letter(record, scope.scope.dataset, scope.subject, record.meta->run, reason);
@@ -268,7 +268,7 @@ void EntityTask::end(ActiveScope& scope, const Record& record, Outputs& outputs)
   }
   Run* run = scope.find(decoded->run);
   if (run == nullptr || run->end) return;  // an old run, or said twice
-  if (!run->in_memory) read_again(scope, *run, record.offset - 1);
+  if (!run->in_memory()) recall(*run, record.offset - 1);
   run->end = *decoded;
   run->end_offset = record.offset;
   advance(scope, record.offset, outputs);
@@ -302,7 +302,7 @@ void EntityTask::verdict(ActiveScope& scope, const Record& record, Outputs& outp
   }
   if (Run* run = scope.find(decoded->run); run != nullptr && run->waiting) {
     if (decoded->decision == Decision::release) return;  // nobody holds it
-    if (!run->in_memory) read_again(scope, *run, record.offset - 1);
+    if (!run->in_memory()) recall(*run, record.offset - 1);
     if (decoded->decision == Decision::accept || decoded->decision == Decision::accept_partial) {
       const SnapshotDiff diff = compare(scope, *run);
       apply(scope, *run, diff, decoded->decision == Decision::accept, record.offset, outputs);
@@ -327,9 +327,8 @@ void EntityTask::verdict(ActiveScope& scope, const Record& record, Outputs& outp
   run.begin.partitions = held.partitions;
   run.begin_offset = held.begin_offset;
   run.end_offset = held.end_offset;
-  run.in_memory = false;
   if (decoded->decision == Decision::release) {
-    read_again(scope, run, held.end_offset);
+    recall_held(scope, run, held.end_offset);
     const SnapshotDiff diff = compare(scope, run);
     scope.state.held.reset();
     // A row that went to dead.letter is not a row that vanished, whoever releases the run.
@@ -348,6 +347,7 @@ void EntityTask::verdict(ActiveScope& scope, const Record& record, Outputs& outp
 void EntityTask::save(ActiveScope& scope) {
   Block& block = store_.block(kScopeSpace, scope.prefix);
   store_.put(block, {}, scope.state.encode(scope.subject));
+  remember_pending(scope.subject, !scope.state.pending.empty());
 }
 
 void EntityTask::before_commit(Outputs& outputs) {
@@ -383,10 +383,9 @@ void EntityTask::limit_memory() {
   for (auto& [subject, scope] : active_)
     for (Run& run : scope->runs) {
       bytes += run.rows.bytes();
-      if (bytes <= options_.run_memory_bytes || !run.in_memory) continue;
+      if (bytes <= options_.run_memory_bytes || !run.in_memory()) continue;
       bytes -= run.rows.bytes();
-      run.rows.clear();
-      run.in_memory = false;
+      run.drop_rows(RowsAt::dropped);
     }
 }
 

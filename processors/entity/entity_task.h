@@ -49,7 +49,12 @@ class EntityTask : public Task {
   // Spaces of the store: rows of a scope under their keys, and its ScopeState under no key.
   static constexpr uint8_t kRowSpace = 1;
   static constexpr uint8_t kScopeSpace = 2;
+  // Subjects of scopes with runs under way, all in one block. Only a help: what isn't in it is found, too, later.
+  static constexpr uint8_t kPendingSpace = 3;
 
+  // Where the rows of a run are. In the log they must be read again before they are needed; `dropped` went there
+  // for want of memory.
+  enum class RowsAt { memory, reading, log, dropped };
   struct Run {
     Begin begin;
     int64_t begin_offset = 0;
@@ -60,8 +65,18 @@ class EntityTask : public Task {
     std::optional<End> end;
     std::optional<Same> same;
     bool waiting = false;
-    bool in_memory = true;  // false: rows must be read again before they are needed
+    RowsAt rows_at = RowsAt::memory;
     const RunId& id() const { return begin.run; }
+    bool in_memory() const { return rows_at == RowsAt::memory; }
+    void drop_rows(RowsAt at) {
+      rows.clear();
+      rows_at = at;
+    }
+    void start_reading() {
+      drop_rows(RowsAt::reading);
+      received = rejected = 0;
+      end.reset();
+    }
   };
   struct ActiveScope {
     struct Part {
@@ -123,8 +138,17 @@ class EntityTask : public Task {
              Outputs& outputs);
   void hold(ActiveScope& scope, const Run& run, Outputs& outputs);
   void accept_state(ActiveScope& scope, const Run& run, Outputs& outputs);
-  // Throws when the log cannot be read.
-  void read_again(ActiveScope& scope, Run& run, int64_t last);
+  // Brings the rows of a run into memory, and those of runs that lie near it in the log, in one reading up to
+  // `last`, before which all was processed. Throws when the log cannot be read.
+  void recall(Run& run, int64_t last);
+  // The same for one that is in no queue any more.
+  void recall_held(ActiveScope& scope, Run& run, int64_t last);
+  // Gives the records between the offsets to the runs that `place_of` says; `taken`: how much a row takes.
+  using Place = std::pair<ActiveScope*, Run*>;
+  void read_rows(int64_t first, int64_t last, const std::function<Place(const RawMeta&)>& place_of,
+                 const std::function<void(Run&, int64_t bytes)>& taken);
+  void remember_pending(std::string_view subject, bool any);
+  void activate_pending();
   SnapshotDiff compare(ActiveScope& scope, Run& run);
   void tell(const ActiveScope& scope, const Run& run, Outcome outcome, const Counts& counts,
             std::string reason, Outputs& outputs, std::string by = "");
@@ -143,6 +167,7 @@ class EntityTask : public Task {
   InputLog& log_;
   std::map<std::string, std::unique_ptr<ActiveScope>, std::less<>> active_;
   ActiveScope* last_ = nullptr;  // rows of a scope come together
+  bool knows_pending_ = false;   // all scopes with runs under way are active
   std::map<std::string, std::unique_ptr<RowBuilder>, std::less<>> builders_;
   std::map<std::string, std::unique_ptr<DeltaCollector>, std::less<>> deltas_;
   Plain plain_;

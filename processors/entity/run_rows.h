@@ -37,6 +37,7 @@ class RunRows {
     return dropped;
   }
   const std::vector<Item>& items() const { return items_; }
+  size_t size() const { return items_.size(); }
   std::string_view row(const Item& item) const {
     return std::string_view(arena_).substr(item.at, item.size);
   }

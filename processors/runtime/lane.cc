@@ -36,7 +36,10 @@ Error call_failed(const kafka::CallError& error, std::string_view what) {
 }  // namespace
 
 Lane::Lane(LaneOptions options, Store& store, TaskFactory factory)
-    : options_(std::move(options)), store_(store), factory_(std::move(factory)) {}
+    : options_(std::move(options)),
+      store_(store),
+      factory_(std::move(factory)),
+      log_reader_(std::make_unique<LogReader>(options_.bootstrap)) {}
 
 Lane::~Lane() {
   // Closing calls revoked(), which needs everything else.
@@ -216,7 +219,7 @@ void Lane::make_slots(const std::vector<kafka::TopicPartition>& partitions) {
     const std::string name = kafka::to_string(tp);
     slot->store =
         std::make_unique<TaskStore>(&store_, options_.group + ":" + name, options_.memory);
-    slot->log = std::make_unique<PartitionLog>(options_.bootstrap, tp);
+    slot->log = std::make_unique<PartitionLog>(*log_reader_, tp);
     const kafka::TopicPartition plain{options_.names.plain(tp.topic), tp.partition};
     slot->task = factory_(plain, *slot->store, *slot->log);
     slots_[name] = std::move(slot);

@@ -69,6 +69,7 @@ class Lane {
 
  private:
   class LaneOutputs;
+  class LogReader;
   class PartitionLog;
   class Restorer;
   struct Slot;  // a task with its store and position
@@ -115,6 +116,7 @@ class Lane {
   std::unique_ptr<kafka::Consumer> consumer_;
   std::unique_ptr<LaneOutputs> outputs_;
   kafka::GroupMetadataPtr membership_;  // of the assignment that `slots_` are
+  std::unique_ptr<LogReader> log_reader_;
   std::unordered_map<std::string, std::unique_ptr<Slot>> slots_;  // by "topic/partition"
   std::unique_ptr<Restorer> restorer_;                            // after slots_: ends before them
   bool open_ = false;                                             // a transaction is open

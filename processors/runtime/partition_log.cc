@@ -5,11 +5,15 @@
 #include <chrono>
 
 namespace sujip {
+namespace {
 
-Status Lane::PartitionLog::read(int64_t first, int64_t last,
-                                const std::function<void(const Record&)>& f) {
-  using Clock = std::chrono::steady_clock;
-  if (first > last) return {};
+constexpr int kLeaderTimeoutMs = 10000;
+constexpr std::chrono::seconds kSilence{30};
+
+}  // namespace
+
+// A partition whose leader the client has to look for first is assigned up to a second later.
+Status Lane::LogReader::prepare(const kafka::TopicPartition& input) {
   if (!consumer_) {
     kafka::ConsumerConfig config;
     config.bootstrap = bootstrap_;
@@ -18,19 +22,29 @@ Status Lane::PartitionLog::read(int64_t first, int64_t last,
     config.fetch_wait_ms = 10;
     SUJIP_TRY(consumer_, kafka::Consumer::create(config));
   }
-  SUJIP_CHECK_OK(consumer_->assign({{input_, first}}));
+  if (!known_.insert(kafka::to_string(input)).second) return {};
+  const auto ends = consumer_->ends({input}, kLeaderTimeoutMs);
+  return ends.ok() ? Status() : ends.error();
+}
+
+Status Lane::LogReader::read(const kafka::TopicPartition& input, int64_t first, int64_t last,
+                             const std::function<void(const Record&)>& f) {
+  using Clock = std::chrono::steady_clock;
+  if (first > last) return {};
+  SUJIP_CHECK_OK(prepare(input));
+  SUJIP_CHECK_OK(consumer_->assign({{input, first}}));
   std::vector<kafka::MessagePtr> batch;
   auto heard = Clock::now();
   for (;;) {
     batch.clear();
-    consumer_->consume(20, 2000, batch);
+    consumer_->consume_ready(100, 2000, batch);
     if (!batch.empty()) heard = Clock::now();
     for (const auto& message : batch) {
       if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF || message->offset > last)
         return consumer_->assign({});
       if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR)
         return Error{fmt::format("reading again: {}", rd_kafka_err2str(message->err)),
-                     fmt::format("{} offset {}", kafka::to_string(input_), first), ""};
+                     fmt::format("{} offset {}", kafka::to_string(input), first), ""};
       if (message->offset < first) continue;
       Record record;
       record.offset = message->offset;
@@ -41,8 +55,8 @@ Status Lane::PartitionLog::read(int64_t first, int64_t last,
       f(record);
       if (message->offset == last) return consumer_->assign({});
     }
-    if (Clock::now() - heard > std::chrono::seconds(30))
-      return Error{"reading again: nothing comes", kafka::to_string(input_), ""};
+    if (Clock::now() - heard > kSilence)
+      return Error{"reading again: nothing comes", kafka::to_string(input), ""};
   }
 }
 

@@ -206,7 +206,27 @@ Result<std::vector<Lane::Restorer::Reading>> Lane::Restorer::stable_ends(
     for (Reading& r : readings)
       if (r.slot == slot && !ahead) r.from = position(r.topic);
   }
+  SUJIP_CHECK_OK(find_starts(stop, readings));
   return readings;
+}
+
+// What is read from its beginning. The client, asked for RD_KAFKA_OFFSET_BEGINNING, may wait half a second
+// before it asks the broker where that is.
+Status Lane::Restorer::find_starts(const std::stop_token& stop, std::vector<Reading>& readings) {
+  std::vector<kafka::TopicPartition> topics;
+  for (const Reading& r : readings)
+    if (r.from == 0 && r.open()) topics.push_back(r.tp);
+  const int64_t deadline = steady_ms() + kPatienceMs;
+  for (;;) {
+    const auto starts = reader_->starts(topics, kAskMs);
+    if (stop.stop_requested()) return cancelled();
+    if (!starts.ok() && steady_ms() < deadline) continue;
+    SUJIP_CHECK_OK(starts);
+    size_t next = 0;
+    for (Reading& r : readings)
+      if (r.from == 0 && r.open()) r.from = (*starts)[next++];
+    return {};
+  }
 }
 
 Status Lane::Restorer::read(const std::stop_token& stop, std::vector<Reading> readings) {
@@ -220,12 +240,12 @@ Status Lane::Restorer::read(const std::stop_token& stop, std::vector<Reading> re
   std::vector<kafka::Position> from;
   for (Reading& r : readings) {
     Progress& progress = slots[r.slot];
-    progress.positions[r.topic] = std::max(r.from, int64_t{0});
+    progress.positions[r.topic] = r.from;
     if (!r.open()) continue;
     ++progress.open;
     progress.records += r.end - r.from;
     open[kafka::to_string(r.tp)] = &r;
-    from.push_back({r.tp, r.from > 0 ? r.from : RD_KAFKA_OFFSET_BEGINNING});
+    from.push_back({r.tp, r.from});
   }
   for (auto& [slot, progress] : slots) {
     slot->store->set_blind(progress.records > kManyRecords);

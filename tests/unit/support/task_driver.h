@@ -78,12 +78,19 @@ class VectorInputLog : public InputLog {
   explicit VectorInputLog(const Log& log) : log_(log) {}
   Status read(int64_t first, int64_t last, const std::function<void(const Record&)>& f) override {
     if (last >= static_cast<int64_t>(log_.size())) return Error{"behind the end of the log", "", ""};
+    ++readings_;
+    records_ += last - first + 1;
     for (int64_t i = first; i <= last; ++i) f(as_record(log_[static_cast<size_t>(i)], i));
     return {};
   }
 
+  int64_t readings() const { return readings_; }
+  int64_t records() const { return records_; }
+
  private:
   const Log& log_;
+  int64_t readings_ = 0;
+  int64_t records_ = 0;
 };
 
 // What a task emitted since its last commit.
@@ -201,6 +208,7 @@ class Slot {
   }
 
   int64_t restored_records() const { return restored_; }
+  const VectorInputLog& input() const { return input_; }
   const std::set<std::string>& emitted() const { return emitted_; }  // topics
 
  private:
