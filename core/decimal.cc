@@ -200,4 +200,30 @@ Decimal divide(const Decimal& a, const Decimal& b, int scale) {
   return {divide_half_away(a.units, b.units * power_of_ten(-shift)), scale};
 }
 
+bool parse_units(std::string_view t, int scale, int64_t& out) {
+  size_t i = 0;
+  const bool negative = !t.empty() && t[0] == '-';
+  if (negative) i = 1;
+  if (t.size() - i == 0 || t.size() - i > 18) return false;
+  int64_t units = 0;
+  int behind = -1;
+  for (; i < t.size(); ++i) {
+    const char c = t[i];
+    if (c >= '0' && c <= '9') {
+      units = units * 10 + (c - '0');
+      if (behind >= 0) ++behind;
+    } else if (c == '.' && behind < 0 && i + 1 < t.size() && i > (negative ? 1U : 0U)) {
+      behind = 0;
+    } else {
+      return false;
+    }
+  }
+  if (behind < 0) behind = 0;
+  for (; behind < scale; ++behind)
+    if (__builtin_mul_overflow(units, int64_t{10}, &units)) return false;
+  if (behind > scale) return false;
+  out = negative ? -units : units;
+  return true;
+}
+
 }  // namespace sujip

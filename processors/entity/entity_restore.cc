@@ -39,6 +39,23 @@ Status EntityTask::restore_tombstone(const Dataset& dataset, std::string_view ke
 }
 
 Status EntityTask::restore_row(const Dataset& dataset, std::string_view change) {
+  RowBuilder& builder = *builders_.find(dataset.name)->second;
+  ReadChange read;
+  if (!read_change(dataset, change, builder, read)) SUJIP_CHECK_OK(parse_change(dataset, change, builder, read));
+  Block& block = store_.block(kRowSpace, scope_hash(read.subject));
+  const KeyHash key = key_hash(dataset, builder.values());
+  if (read.deleted) {
+    store_.erase(block, key);
+    return {};
+  }
+  row_bytes_.clear();
+  builder.encode(row_bytes_);
+  store_.put(block, key, row_bytes_);
+  return {};
+}
+
+// The general way: other fields than now, escapes.
+Status EntityTask::parse_change(const Dataset& dataset, std::string_view change, RowBuilder& row, ReadChange& out) {
   // The fields are asked for in the order in which ChangeWriter writes them.
   thread_local std::string padded;
   padded.assign(change);
@@ -49,34 +66,21 @@ Status EntityTask::restore_row(const Dataset& dataset, std::string_view change) 
   std::string_view before;
   std::string_view after;
   std::string_view op;
-  std::string_view subject;
-  const auto raw_object = [&](const char* name, std::string_view& out) {
+  const auto raw_object = [&](const char* name, std::string_view& text) {
     simdjson::ondemand::value v;
     if (object[name].get(v)) return false;
     if (bool null = false; !v.is_null().get(null) && null) return true;
     simdjson::ondemand::object o;
-    return !v.get_object().get(o) && !o.raw_json().get(out);
+    return !v.get_object().get(o) && !o.raw_json().get(text);
   };
   simdjson::ondemand::object source;
   if (parser.iterate(padded.data(), change.size(), padded.size()).get(document) || document.get_object().get(object) ||
       !raw_object("before", before) || !raw_object("after", after) ||
       object["op"].get_string().get(op) || object["source"].get_object().get(source) ||
-      source["scope"].get_string().get(subject))
+      source["scope"].get_string().get(out.subject))
     return Error{"not a change event", dataset.change_topic(), ""};
-  RowBuilder& builder = *builders_.find(dataset.name)->second;
-  builder.clear();
-  SUJIP_CHECK_OK(
-      normalizers_.identity(dataset).normalize(op == "d" ? before : after, {}, {}, builder));
-  Block& block = store_.block(kRowSpace, scope_hash(subject));
-  const KeyHash key_of_row = key_hash(dataset, builder.values());
-  if (op == "d") {
-    store_.erase(block, key_of_row);
-    return {};
-  }
-  row_bytes_.clear();
-  builder.encode(row_bytes_);
-  store_.put(block, key_of_row, row_bytes_);
-  return {};
+  out.deleted = op == "d";
+  return normalizers_.identity(dataset).normalize(out.deleted ? before : after, {}, {}, row);
 }
 
 }  // namespace sujip

@@ -13,6 +13,7 @@
 #include <memory>
 #include <unordered_map>
 
+#include "processors/entity/change_reader.h"
 #include "processors/entity/change_writer.h"
 #include "processors/entity/run_rows.h"
 #include "processors/entity/scope_state.h"
@@ -155,6 +156,7 @@ class EntityTask : public Task {
   // Tells the coordinator which verdict was read: it may know nothing of it, see there.
   void tell_followed(const ActiveScope& scope, const Run& run, const Verdict& verdict, Outputs& outputs);
   Status restore_row(const Dataset& dataset, std::string_view change);
+  Status parse_change(const Dataset& dataset, std::string_view change, RowBuilder& row, ReadChange& out);
   Status restore_tombstone(const Dataset& dataset, std::string_view key);
   void save(ActiveScope& scope);
   void limit_memory();

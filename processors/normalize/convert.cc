@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "core/calendar.h"
+#include "core/decimal.h"
 #include "core/expressions/conversions.h"
 #include "core/expressions/datetime.h"
 
@@ -33,34 +34,6 @@ bool refuse(const RowBuilder& row, int field, std::string_view value, std::strin
   const Field& f = declared(row, field);
   reason = fmt::format("field {}: '{}' is not {}", f.name, preview(value), expected(f));
   return false;
-}
-
-// "-123.45" with at most `scale` digits behind the point and 18 digits in all; anything else is left
-// to the general way.
-bool quick_units(std::string_view t, int scale, int64_t& out) {
-  size_t i = 0;
-  const bool negative = !t.empty() && t[0] == '-';
-  if (negative) i = 1;
-  if (t.size() - i == 0 || t.size() - i > 18) return false;
-  int64_t units = 0;
-  int behind = -1;
-  for (; i < t.size(); ++i) {
-    const char c = t[i];
-    if (c >= '0' && c <= '9') {
-      units = units * 10 + (c - '0');
-      if (behind >= 0) ++behind;
-    } else if (c == '.' && behind < 0 && i + 1 < t.size() && i > (negative ? 1U : 0U)) {
-      behind = 0;
-    } else {
-      return false;
-    }
-  }
-  if (behind < 0) behind = 0;
-  for (; behind < scale; ++behind)
-    if (__builtin_mul_overflow(units, int64_t{10}, &units)) return false;
-  if (behind > scale) return false;
-  out = negative ? -units : units;
-  return true;
 }
 
 bool has_zone(std::string_view t) {
@@ -121,7 +94,7 @@ bool set_text(RowBuilder& row, int field, std::string_view text, std::string& re
   int64_t number = 0;
   if (f.type == FieldType::integer || f.type == FieldType::decimal) {
     const int scale = f.type == FieldType::decimal ? f.scale : 0;
-    if (quick_units(text, scale, number)) {
+    if (parse_units(text, scale, number)) {
       row.set_number(field, number);
       return true;
     }

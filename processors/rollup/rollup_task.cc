@@ -5,6 +5,7 @@
 
 #include <stdexcept>
 
+#include "core/json_cursor.h"
 #include "core/json_text.h"
 #include "processors/rollup/placed_key.h"
 #include "topics/catalogue.h"
@@ -288,81 +289,99 @@ Status RollupTask::restore(std::string_view topic, std::string_view key,
   if (topic.starts_with("distinct.")) return restore_placed(store_, kDistinctSpace, key, value);
   if (topic.starts_with("asis.")) return restore_placed(store_, AsIsEntities::kSpace, key, value);
   const auto* shapes = shapes_of(topic.substr(topic.find('.') + 1));
-  simdjson::dom::parser parser;
-  simdjson::dom::element root;
+  JsonCursor at(key);
   std::string_view grain;
-  if (shapes == nullptr || parser.parse(simdjson::padded_string(key)).get(root) ||
-      root["grain"].get(grain))
-    return Error{"not a rollup key", std::string(topic), ""};
-  const RollupShape* shape = find_shape(*shapes, grain);
-  if (shape == nullptr) return {};  // a grain that is not declared any more
-  return restore_totals(*shape, key, value);
-}
-
-Status RollupTask::restore_totals(const RollupShape& shape, std::string_view key_json,
-                                  std::optional<std::string_view> value) {
-  const Dataset& dataset = *shape.dataset;
-  simdjson::dom::parser parser;
-  simdjson::dom::element root;
   std::string_view period_name;
   std::string_view start_text;
-  if (parser.parse(simdjson::padded_string(key_json)).get(root) ||
-      root["period"].get(period_name) || root["period_start"].get(start_text))
-    return Error{"not a rollup key", dataset.rollup_topic(), ""};
+  if (shapes == nullptr || !at.literal(R"({"grain":)") || !at.string(grain) || !at.literal(R"(,"period":)") ||
+      !at.string(period_name) || !at.literal(R"(,"period_start":)") || !at.string(start_text))
+    return Error{"not a rollup key", std::string(topic), ""};
   const auto period = parse_period(period_name);
   const auto start = Day::parse(start_text);
-  if (!period || !start) return Error{"not a rollup key", dataset.rollup_topic(), ""};
+  if (!period || !start) return Error{"not a rollup key", std::string(topic), ""};
+  const RollupShape* shape = find_shape(*shapes, grain);
+  if (shape == nullptr) return {};  // a grain that is not declared any more
   // The key of the deltas: dataset and grain, then what stands behind period_start.
-  const size_t tail = key_json.find(start_text) + start_text.size() + 1;
-  std::string key = "{";
-  append_json_field(key, "dataset", dataset.name);
-  append_json_field(key, "grain", shape.set->grain);
-  key += key_json.substr(tail);
-  Block& block = store_.block(kTotalSpace, hash_of(key));
-  const KeyHash at = bucket_key(*period, start->since_epoch);
+  Group& totals = restored_;
+  totals.key = "{";
+  append_json_field(totals.key, "dataset", shape->dataset->name);
+  append_json_field(totals.key, "grain", grain);
+  totals.key += at.rest();
+  Block& block = store_.block(kTotalSpace, hash_of(totals.key));
+  const KeyHash place = bucket_key(*period, start->since_epoch);
   if (!value) {
-    store_.erase(block, at);
+    store_.erase(block, place);
     return {};
   }
+  totals.shape = shape;
+  totals.buckets.assign(1, {*period, start->since_epoch});
+  totals.sums.resize(shape->sums.size());
+  totals.distinct.resize(shape->distinct_count());
+  if (!read_totals(key, *value, totals) && !parse_totals(*value, totals))
+    return Error{"a measure is missing or not exact", std::string(topic), ""};
+  store_.put(block, place, encode_totals(totals, 0));
+  return {};
+}
+
+// A total in the form of emit_group, with the measures that are declared now.
+bool RollupTask::read_totals(std::string_view key, std::string_view value, Group& out) {
+  const RollupShape& shape = *out.shape;
+  JsonCursor at(value);
+  std::string_view digits;
+  int64_t units = 0;
+  const auto number = [&](std::string_view name, int scale) {
+    return at.literal(name) && at.number(digits) && parse_units(digits, scale, units);
+  };
+  if (!at.literal(key.substr(0, key.size() - 1))) return false;
+  for (size_t i = 0; i < shape.sums.size(); ++i) {
+    if (!number(shape.sum_names[i], shape.dataset->measures[static_cast<size_t>(shape.sums[i])].scale)) return false;
+    out.sums[i] = units;
+  }
+  for (size_t i = 0; i < shape.distinct.size(); ++i) {
+    if (!number(shape.distinct_names[i], 0)) return false;
+    out.distinct[i] = units;
+  }
+  if (!number(R"(,"accounts":)", 0)) return false;
+  if (shape.accounts) out.distinct.back() = units;
+  if (!number(R"(,"rows":)", 0)) return false;
+  out.buckets[0].rows = units;
+  return true;
+}
+
+// The general way: other measures than now, numbers of more than 18 digits.
+bool RollupTask::parse_totals(std::string_view value, Group& out) {
+  const RollupShape& shape = *out.shape;
+  const Dataset& dataset = *shape.dataset;
   // Sums are read from their text: a JSON number parsed as double would lose digits.
-  simdjson::ondemand::parser ondemand;
-  const simdjson::padded_string padded(*value);
+  simdjson::ondemand::parser parser;
+  const simdjson::padded_string padded(value);
   simdjson::ondemand::document document;
   simdjson::ondemand::object object;
-  if (ondemand.iterate(padded).get(document) || document.get_object().get(object))
-    return Error{"not JSON", dataset.rollup_topic(), ""};
-  const auto number = [&](std::string_view name, int scale, Int128& out) {
+  if (parser.iterate(padded).get(document) || document.get_object().get(object)) return false;
+  const auto number = [&](std::string_view name, int scale, Int128& to) {
     simdjson::ondemand::value v;
     if (object[name].get(v)) return false;
     std::string_view token = v.raw_json_token();
     while (!token.empty() && (token.back() == ' ' || token.back() == '\n')) token.remove_suffix(1);
     const auto decimal = Decimal::parse(token);
     const auto exact = decimal ? decimal->rescaled(scale) : std::nullopt;
-    if (exact) out = exact->units;
+    if (exact) to = exact->units;
     return exact.has_value();
   };
-  Group totals;
-  totals.shape = &shape;
-  totals.buckets.push_back({*period, start->since_epoch});
-  totals.sums.resize(shape.sums.size());
-  totals.distinct.resize(shape.distinct_count());
-  bool ok = true;
   Int128 n = 0;
   for (size_t i = 0; i < shape.sums.size(); ++i) {
     const Measure& m = dataset.measures[static_cast<size_t>(shape.sums[i])];
-    ok = number(m.name, m.scale, totals.sums[i]) && ok;
+    if (!number(m.name, m.scale, out.sums[i])) return false;
   }
   for (size_t i = 0; i < shape.distinct.size(); ++i) {
-    ok = number(dataset.measures[static_cast<size_t>(shape.distinct[i])].name, 0, n) && ok;
-    totals.distinct[i] = static_cast<int64_t>(n);
+    if (!number(dataset.measures[static_cast<size_t>(shape.distinct[i])].name, 0, n)) return false;
+    out.distinct[i] = static_cast<int64_t>(n);
   }
-  ok = number("accounts", 0, n) && ok;
-  if (shape.accounts) totals.distinct.back() = static_cast<int64_t>(n);
-  ok = number("rows", 0, n) && ok;
-  totals.buckets[0].rows = static_cast<int64_t>(n);
-  if (!ok) return Error{"a measure is missing or not exact", dataset.rollup_topic(), ""};
-  store_.put(block, at, encode_totals(totals, 0));
-  return {};
+  if (!number("accounts", 0, n)) return false;
+  if (shape.accounts) out.distinct.back() = static_cast<int64_t>(n);
+  if (!number("rows", 0, n)) return false;
+  out.buckets[0].rows = static_cast<int64_t>(n);
+  return true;
 }
 
 }  // namespace sujip

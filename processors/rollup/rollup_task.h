@@ -58,8 +58,9 @@ class RollupTask : public Task {
   static std::string encode_totals(const Group& group, size_t bucket);
   static bool decode_totals(std::string_view in, Group& group, size_t bucket);
   const std::vector<RollupShape>* shapes_of(std::string_view dataset) const;
-  Status restore_totals(const RollupShape& shape, std::string_view key_json,
-                        std::optional<std::string_view> value);
+  // The totals of a record of rollup.<dataset>; false when they can't be read.
+  static bool read_totals(std::string_view key, std::string_view value, Group& out);
+  static bool parse_totals(std::string_view value, Group& out);
 
   int32_t partition_;
   const Datasets& datasets_;
@@ -68,7 +69,8 @@ class RollupTask : public Task {
   std::vector<std::unique_ptr<Group>> touched_;  // in the order in which they were
   boost::unordered_flat_map<uint64_t, Group*> group_of_;
   AsIsEntities entities_;
-  DayDelta day_;  // of the record being read; kept for its memory
+  DayDelta day_;     // of the record being read; kept for its memory
+  Group restored_;  // the same, of a total that is read back
   int64_t rev_ = 0;
   TimeMs newest_ = 0;
 };

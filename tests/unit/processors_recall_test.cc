@@ -99,7 +99,7 @@ TEST_F(Recall, ARunThatNeverEndsDoesNotHaveTheWholeLogRead) {
   stray.value = "{}";
   stray.meta = Stored::Meta{"listing", RecordKind::row, "shop/stray/listing", RunId{1294200000000, 9}.str()};
   for (int32_t p = 0; p < Topics::kPartitions; ++p)
-    for (int i = 0; i < 25'000; ++i) pipeline_.append(kCatalog, p, stray);
+    for (int i = 0; i < 21'000; ++i) pipeline_.append(kCatalog, p, stray);
   RunWriter open = run(pipeline_, "open");
   open.begin();
   rows(open, "open", 30);
@@ -119,15 +119,15 @@ TEST_F(Recall, ARunThatNeverEndsDoesNotHaveTheWholeLogRead) {
 }
 
 TEST_F(Recall, NoMoreRowsAreKeptThanThereIsMemoryFor) {
-  constexpr size_t kLimit = 64 << 10;
+  constexpr size_t kLimit = 16 << 10;
   Pipeline small{sales_datasets(), sales_normalizers(), {disk_.get(), "small", kLimit}};
   std::vector<RunWriter> open;
   for (int a = 0; a < 8; ++a) {
     const std::string account = "a" + std::to_string(a);
     open.push_back(run(small, account));
     open.back().begin();
-    rows(open.back(), account, 2000);
-    whole(calm_, account, 2000);
+    rows(open.back(), account, 500);
+    whole(calm_, account, 500);
   }
   small.settle();
   for (auto& slot : small.slots()) slot->crash(false, false, false);
