@@ -18,13 +18,6 @@ const char* behind_string(const char* at, const char* end) {
 
 }  // namespace
 
-bool JsonCursor::literal(std::string_view expected) {
-  if (static_cast<size_t>(end_ - at_) < expected.size() || std::memcmp(at_, expected.data(), expected.size()) != 0)
-    return false;
-  at_ += expected.size();
-  return true;
-}
-
 bool JsonCursor::string(std::string_view& out) {
   if (at_ == end_ || *at_ != '"') return false;
   const char* const start = at_ + 1;
@@ -79,10 +72,9 @@ bool JsonCursor::value(std::string_view& out) {
 }
 
 bool JsonCursor::find(std::string_view text) {
-  const std::string_view rest(at_, static_cast<size_t>(end_ - at_));
-  const size_t found = rest.find(text);
-  if (found == std::string_view::npos) return false;
-  at_ += found + text.size();
+  const void* const found = memmem(at_, static_cast<size_t>(end_ - at_), text.data(), text.size());
+  if (found == nullptr) return false;
+  at_ = static_cast<const char*>(found) + text.size();
   return true;
 }
 

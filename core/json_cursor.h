@@ -3,6 +3,7 @@
 // not an error of the text: a step that does not fit returns false, and the caller parses in earnest.
 
 #include <cstddef>
+#include <cstring>
 #include <string_view>
 
 namespace sujip {
@@ -11,8 +12,18 @@ class JsonCursor {
  public:
   explicit JsonCursor(std::string_view text) : at_(text.data()), end_(text.data() + text.size()) {}
 
-  // Steps over `expected`, when it stands here.
-  bool literal(std::string_view expected);
+  // Steps over `expected`, which is not empty, when it stands here.
+  bool literal(std::string_view expected) {
+    if (static_cast<size_t>(end_ - at_) < expected.size() || *at_ != expected.front()) return false;
+    if (std::memcmp(at_, expected.data(), expected.size()) != 0) return false;
+    at_ += expected.size();
+    return true;
+  }
+  bool character(char expected) {
+    if (at_ == end_ || *at_ != expected) return false;
+    ++at_;
+    return true;
+  }
   // A string without escapes, without its quotes.
   bool string(std::string_view& out);
   // A number's digits. Their form is not looked at.

@@ -13,6 +13,10 @@
 namespace sujip::kafka {
 namespace {
 
+constexpr int kVersionWithQueueBackoff = 0x02020000;
+constexpr std::chrono::milliseconds kLooksAfter{1100};
+constexpr std::chrono::milliseconds kWakeEvery{25};
+
 std::vector<TopicPartition> from_list(const rd_kafka_topic_partition_list_t& list) {
   std::vector<TopicPartition> out;
   for (int i = 0; i < list.cnt; ++i) out.push_back({list.elems[i].topic, list.elems[i].partition});
@@ -69,6 +73,7 @@ Result<std::unique_ptr<Consumer>> Consumer::create(const ConsumerConfig& config)
       {"socket.nagle.disable", "true"},
       {"enable.partition.eof", config.partition_eof ? "true" : "false"},
   };
+  if (rd_kafka_version() >= kVersionWithQueueBackoff) base.emplace_back("fetch.queue.backoff.ms", "10");
   if (!config.group.empty()) {
     base.emplace_back("group.id", config.group);
     base.emplace_back("session.timeout.ms", std::to_string(config.session_timeout_ms));
@@ -154,7 +159,25 @@ Status Consumer::remove(const TopicPartition& tp) {
 void Consumer::consume(int timeout_ms, size_t max, std::vector<MessagePtr>& out) {
   batch_.resize(max);
   const ssize_t n = rd_kafka_consume_batch_queue(queue_.get(), timeout_ms, batch_.data(), max);
+  keep_fetching(static_cast<size_t>(std::max<ssize_t>(n, 0)), max);
   for (ssize_t i = 0; i < n; ++i) out.emplace_back(batch_[static_cast<size_t>(i)]);
+}
+
+// A client that has prefetched what it may looks a whole second later whether there is room again. Since librdkafka 2.2 that
+// can be set; before, whatever is sent to the broker wakes the thread that looks. So somebody who is behind asks for an
+// end now and then, and does not wait for the answer.
+void Consumer::keep_fetching(size_t taken, size_t max) {
+  if (rd_kafka_version() >= kVersionWithQueueBackoff || max == 1) return;
+  const auto now = std::chrono::steady_clock::now();
+  if (taken == max) {
+    was_full_ = now;
+    if (const rd_kafka_message_t& last = *batch_[max - 1]; last.rkt != nullptr)
+      read_from_ = {rd_kafka_topic_name(last.rkt), last.partition};
+  }
+  if (read_from_.topic.empty() || now - was_full_ > kLooksAfter || now - woken_ < kWakeEvery) return;
+  woken_ = now;
+  const ListPtr list = to_list({{read_from_, RD_KAFKA_OFFSET_END}});
+  (void)rd_kafka_offsets_for_times(client_.get(), list.get(), 0);
 }
 
 void Consumer::consume_ready(int timeout_ms, size_t max, std::vector<MessagePtr>& out) {

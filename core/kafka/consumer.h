@@ -2,6 +2,7 @@
 // A consumer. Two ways of use: in a group (subscribe, rebalance callbacks) or by assign() without one.
 // Reads committed records only. All calls from one thread.
 
+#include <chrono>
 #include <vector>
 
 #include "core/kafka/client.h"
@@ -82,6 +83,7 @@ class Consumer {
  private:
   Consumer() = default;
   Result<std::vector<int64_t>> look_up(const std::vector<TopicPartition>& partitions, int64_t what, int timeout_ms);
+  void keep_fetching(size_t taken, size_t max);
   static void on_rebalance(rd_kafka_t*, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t*,
                            void* opaque);
 
@@ -91,6 +93,10 @@ class Consumer {
   std::vector<rd_kafka_message_t*> batch_;
   Rebalance rebalance_;
   std::string bootstrap_;
+  // Of whoever is behind; see keep_fetching().
+  std::chrono::steady_clock::time_point was_full_{};
+  std::chrono::steady_clock::time_point woken_{};
+  TopicPartition read_from_;
   bool closing_ = false;
 };
 

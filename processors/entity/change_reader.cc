@@ -1,5 +1,7 @@
 #include "processors/entity/change_reader.h"
 
+#include <algorithm>
+
 #include "core/calendar.h"
 #include "core/decimal.h"
 #include "core/json_cursor.h"
@@ -55,10 +57,15 @@ bool read_row(JsonCursor& at, const Dataset& dataset, RowBuilder& row) {
   row.clear();
   for (size_t i = 0; i < dataset.fields.size(); ++i) {
     const Field& field = dataset.fields[i];
-    if (!at.literal(i == 0 ? "{" : ",") || !at.literal(field.json_name)) return false;
+    if (!at.character(i == 0 ? '{' : ',') || !at.literal(field.json_name)) return false;
     if (!at.literal("null") && !read_value(at, field, static_cast<int>(i), row)) return false;
   }
-  return at.literal("}");
+  return at.character('}');
+}
+
+bool has_json(const Dataset& dataset) {
+  return std::any_of(dataset.fields.begin(), dataset.fields.end(),
+                     [](const Field& field) { return field.type == FieldType::json; });
 }
 
 }  // namespace
@@ -69,11 +76,12 @@ bool read_change(const Dataset& dataset, std::string_view event, RowBuilder& row
   if (!at.literal(R"({"before":)")) return false;
   // Only a delete's is needed, and that is seen behind it.
   JsonCursor before = at;
-  if (!at.value(skipped) || !at.literal(R"(,"after":)")) return false;
+  // Quotes inside of a text are escaped, so a name with its quotes is no text's. It may be a name in a field of JSON.
+  constexpr std::string_view kAfter = R"(,"after":)";
+  if (has_json(dataset) ? !at.value(skipped) || !at.literal(kAfter) : !at.find(kAfter)) return false;
   out.deleted = at.literal("null");
   if (!read_row(out.deleted ? before : at, dataset, row)) return false;
   if (!at.literal(out.deleted ? R"(,"op":"d",)" : R"(,"op":")")) return false;
-  // Quotes inside of a text would be escaped, so this is no text's.
   return at.find(R"(,"scope":)") && at.string(out.subject);
 }
 

@@ -6,15 +6,24 @@ namespace sujip {
 namespace {
 
 constexpr size_t kBlockOverhead = 256;  // of a block in the table of blocks
+constexpr int64_t kUntoldBytes = 16 << 10;
 
 }  // namespace
 
 TaskStore::TaskStore(Store* store, std::string_view task_name, std::shared_ptr<MemoryBudget> budget)
     : store_(store), task_(Store::task_id(task_name)), budget_(std::move(budget)) {}
 
+// The budget is shared by all threads: it hears of some rows at a time.
 void TaskStore::count(size_t more, size_t less) {
   bytes_ += more - less;
-  budget_->used.fetch_add(more - less, std::memory_order_relaxed);
+  const auto untold = static_cast<int64_t>(bytes_ - told_bytes_);
+  if (untold < kUntoldBytes && untold > -kUntoldBytes) return;
+  tell_budget();
+}
+
+void TaskStore::tell_budget() {
+  budget_->used.fetch_add(bytes_ - told_bytes_, std::memory_order_relaxed);
+  told_bytes_ = bytes_;
 }
 
 Block& TaskStore::block(uint8_t space, uint64_t prefix) {
@@ -59,6 +68,7 @@ void TaskStore::erase(Block& block, const KeyHash& key) {
 // A tenth more than needed goes at once, so that sorting by age is rare.
 void TaskStore::release_memory() {
   view_.reset();
+  tell_budget();
   const size_t used = budget_->used.load(std::memory_order_relaxed);
   if (store_ == nullptr || used <= budget_->limit) return;
   const size_t excess = used - budget_->limit + budget_->limit / 10;

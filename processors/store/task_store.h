@@ -35,7 +35,10 @@ class TaskStore {
   // With a budget of its own.
   TaskStore(Store* store, std::string_view task_name, size_t memory_bytes)
       : TaskStore(store, task_name, std::make_shared<MemoryBudget>(memory_bytes)) {}
-  ~TaskStore() { count(0, bytes_); }
+  ~TaskStore() {
+    bytes_ = 0;
+    tell_budget();
+  }
   TaskStore(const TaskStore&) = delete;
 
   // The block of a prefix; the reference stays valid until release_memory().
@@ -79,6 +82,7 @@ class TaskStore {
   };
   void changed(Block& block, bool was_dirty);
   void count(size_t more, size_t less);
+  void tell_budget();
   void forget_all();
 
   Store* store_;
@@ -87,6 +91,7 @@ class TaskStore {
   uint64_t task_;
   std::shared_ptr<MemoryBudget> budget_;
   size_t bytes_ = 0;
+  size_t told_bytes_ = 0;  // to the budget
   size_t dirty_bytes_ = 0;
   bool blind_ = false;
   uint64_t uses_ = 0;

@@ -13,7 +13,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 from bench import Broker, Sujip, finish, peak_rss_mb, say
-from streams import arguments, load, run_sujip, workload
+from streams import arguments, end_profile, load, profile, run_sujip, workload
 
 
 def main():
@@ -26,6 +26,7 @@ def main():
     try:
         load(broker, data)
         args.keep_home = True
+        perf, args.perf = args.perf, None  # of the restore
         filled = run_sujip(broker, args, expected)
         home = pathlib.Path(filled.pop("home"))
         shutil.rmtree(home / "state")
@@ -34,12 +35,14 @@ def main():
         say("restoring")
         began = time.monotonic()
         process = sujip.start("process", "--lanes", str(args.lanes))
+        profiler = profile(perf, process)
         told = re.compile(r"entity lane .* (\d+) of them for (\d+) offsets of state")
         while len(found := told.findall(sujip.log.read_text())) < args.lanes:
             if process.poll() is not None or time.monotonic() - began > 600:
                 raise SystemExit(sujip.log.read_text()[-2000:])
             time.sleep(0.02)
         ready = time.monotonic() - began
+        end_profile(profiler)
         rss = peak_rss_mb(process.pid)
         sujip.stop(process)
     finally:

@@ -106,6 +106,21 @@ def verify(broker, expected, full):
     return wrong[:10], records
 
 
+def profile(file, process):
+    """Records what the process does, when a file is wanted."""
+    if not file:
+        return None
+    time.sleep(0.5)  # its threads are there by then
+    return subprocess.Popen(["perf", "record", "-q", "-g", "-e", "cpu-clock", "-F", "499", "-o", file,
+                             "-p", str(process.pid)])
+
+
+def end_profile(profiler):
+    if profiler:
+        profiler.send_signal(signal.SIGINT)
+        profiler.wait()
+
+
 def run_sujip(broker, args, expected):
     say("sujip")
     # Groups keep their offsets: a run has a home of its own and topics made anew.
@@ -128,10 +143,7 @@ def run_sujip(broker, args, expected):
     processes = [sujip.start(*command, SUJIP_INSTANCE=str(n)) for n in range(args.processes)]
     process = processes[0]
     pids = [one.pid for one in processes]
-    profiler = None
-    if args.perf:
-        time.sleep(0.5)  # its threads are there by then
-        profiler = subprocess.Popen(["perf", "record", "-q", "-g", "-e", "cpu-clock", "-F", "499", "-o", args.perf, "-p", str(process.pid)])
+    profiler = profile(args.perf, process)
     # The clock stops at the last growth of an output, which is when the last transaction became
     # visible to readers of committed records.
     first = last = None
@@ -155,9 +167,7 @@ def run_sujip(broker, args, expected):
             raise SystemExit(f"sujip ended: {sujip.log.read_text()[-2000:]}")
     figures |= {"wall_s": round(last - began, 2), "events_per_s": round(args.events / (last - began)),
                 "events_per_s_after_first": round(args.events / (last - first))}
-    if profiler:
-        profiler.send_signal(signal.SIGINT)
-        profiler.wait()
+    end_profile(profiler)
     for one in processes:
         sujip.stop(one)
     figures["cpu_per_million"] = round(figures["app_cpu_s"] / args.events * 1e6, 2)

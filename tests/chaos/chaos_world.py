@@ -176,13 +176,17 @@ class ChaosWorld:
         return "is out of sync with the underlying log" in log
 
     def told_by_servers(self):
-        """When something stands still: transactions, who owns a sink's partitions, what sessions wait for."""
+        """When something stands still: transactions, members of groups, who owns a sink's partitions, what sessions wait for."""
         told = ""
-        for words in (["list"], ["find-hanging", "--broker-id", "1", "--max-transaction-timeout", "0"]):
+        tools = "org.apache.kafka.tools."
+        for words in ([tools + "TransactionsCommand", "list"],
+                      [tools + "TransactionsCommand", "find-hanging", "--broker-id", "1",
+                       "--max-transaction-timeout", "0"],
+                      [tools + "consumer.group.ConsumerGroupCommand", "--describe", "--all-groups", "--members",
+                       "--verbose"]):
             done = subprocess.run(
-                [servers_module.KAFKA, "tool", "org.apache.kafka.tools.TransactionsCommand",
-                 "--bootstrap-server", self.direct, *words], env=self.servers.environment,
-                capture_output=True, text=True, timeout=60)
+                [servers_module.KAFKA, "tool", words[0], "--bootstrap-server", self.direct, *words[1:]],
+                env=self.servers.environment, capture_output=True, text=True, timeout=60)
             told += done.stdout + done.stderr[-500:]
         for question in ("select member, owner, heartbeat_at::text from sujip.sink_member",
                          "select owner, count(*), max(updated_at)::text from sujip.sink_progress group by 1",

@@ -248,6 +248,11 @@ class Faults:
         self.chaos.servers.kill_and_start(KAFKA)
         self.feeder.renew()
 
+    def mend_broker(self):
+        """As an operator does: in order, so that nothing is left from before."""
+        self.chaos.servers.restart(KAFKA)
+        self.feeder.renew()
+
     def broker_kill(self):
         self.moment()
         # The oracle must know what is in the raw topics. An idempotent producer whose answers are lost in a kill
