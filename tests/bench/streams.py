@@ -5,7 +5,7 @@ The input is that of the peers' `workload` (3 deliveries of each row: new, resta
 its expected.json is the oracle. Each program gets the same raw topic; our side writes its own topics
 and formats, and is compared with the oracle here, the peers by their own harness.
 
-    tests/bench/run streams [--events 3000000] [--rounds 1] [--lanes 2] [--only-sujip] [--full]
+    tests/bench/run streams [--events 3000000] [--rounds 1] [--lanes 2] [--only-sujip] [--full] [--snapshots]
 
 Needs kcat and the peers' folder (SUJIP_PEERS) for the generator; java and mvn for the peers themselves.
 """
@@ -19,9 +19,12 @@ import sys
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "support"))
+sys.path[:0] = [str(HERE.parent / "support"), str(HERE.parent / "chaos")]
 from bench import (Broker, Progress, Sujip, best, cpu_seconds, finish, peak_rss_mb, peers_folder,
                    random_name, ratio, read_topic, say)
+
+from oracle import partition_of
+from snapshot_rows import MAPPING, load_snapshots
 
 METRICS = ("impressions", "clicks", "cost", "conversions", "conversion_value")
 LEVELS = {"all": (), "medium": ("medium",), "campaign": ("medium", "account", "campaign")}
@@ -42,10 +45,14 @@ def workload(events, folder):
     return data
 
 
-def load(broker, data):
-    say("loading the raw topic")
+def create_raw(broker):
     broker.tool("org.apache.kafka.tools.TopicCommand", "--bootstrap-server", broker.address, "--create",
                 "--topic", RAW, "--partitions", "6")
+
+
+def load(broker, data):
+    say("loading the raw topic")
+    create_raw(broker)
     with open(data / "events.jsonl", "rb") as events:
         subprocess.run(["kcat", "-P", "-b", broker.address, "-t", RAW, "-K", "\t", "-z", "lz4", "-X",
                         "linger.ms=20", "-X", "batch.num.messages=5000", "-X", "enable.idempotence=true",
@@ -132,6 +139,10 @@ def run_sujip(broker, args, expected):
         broker.tool("org.apache.kafka.tools.consumer.group.ConsumerGroupCommand", "--bootstrap-server",
                     broker.address, "--delete", "--group", f"bench.sujip-{group}")
     sujip = Sujip(broker, args.program, [HERE / "streams/ad_report.yaml"])
+    for source in args.sources:
+        folder = sujip.home / "share/producers/connectors" / source
+        folder.mkdir()
+        (folder / "mapping.yaml").write_text(MAPPING.format(source))
     sujip.call("topics", "apply")
     progress = Progress(broker, {"bench.sujip-entity": RAW})
     outputs = [Progress(broker, {"unused": topic}, ends_only=True) for topic in (CHANGES, ROLLUP)]
@@ -181,6 +192,18 @@ def run_sujip(broker, args, expected):
         return figures | {"home": str(sujip.home)}
     sujip.forget()
     return figures
+
+
+def run_snapshots(args, data, expected):
+    """The same rows, collected as a run of each account and day."""
+    say("as scope snapshots")
+    broker = Broker()
+    try:
+        create_raw(broker)
+        args.sources = load_snapshots(broker.address, RAW, data / "events.jsonl", partition_of)
+        return run_sujip(broker, args, expected)
+    finally:
+        broker.close()
 
 
 def run_copy(broker, args):
@@ -245,13 +268,14 @@ def arguments(doc):
     p.add_argument("--perf", metavar="FILE", help="record a profile of our side")
     p.add_argument("--program", default=str(HERE.parents[1] / "build/release/sujip"))
     p.add_argument("--work", default="/var/tmp/sujip-bench", help="generated input and built peers")
-    p.set_defaults(processes=1, keep_home=False)
+    p.set_defaults(processes=1, keep_home=False, sources=[])
     return p
 
 
 def main():
     p = arguments(__doc__)
     p.add_argument("--only-sujip", action="store_true")
+    p.add_argument("--snapshots", action="store_true", help="and the same rows as runs of scopes")
     p.add_argument("--only-peers", action="store_true", help="for the peers' own settings")
     args = p.parse_args()
     data = workload(args.events, args.work)
@@ -269,6 +293,7 @@ def main():
                 flinks.append(run_peer(broker, args, data, "flink"))
     finally:
         broker.close()
+    snapshots = run_snapshots(args, data, expected) if args.snapshots else None
     cpu, rate = best(ours, "cpu_per_million"), best(ours, "events_per_s", True)
     finish({
         "bench": "streams", "events": args.events, "exact": None if args.no_verify else all(r["exact"] for r in ours),
@@ -279,7 +304,7 @@ def main():
         "flink_cpu_ratio": ratio(best(flinks, "cpu_per_million"), cpu),
         "flink_wall_ratio": ratio(rate, best(flinks, "events_per_s", True)),
         "flink_memory_ratio": ratio(best(ours, "rss_mb", True), best(flinks, "app_peak_rss_mb")),
-        "copy_ratio": ratio(cpu, best(copies, "cpu_per_million"))})
+        "copy_ratio": ratio(cpu, best(copies, "cpu_per_million")), "snapshots": snapshots})
 
 
 if __name__ == "__main__":

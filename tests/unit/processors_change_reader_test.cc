@@ -4,15 +4,14 @@
 #include "core/json_cursor.h"
 #include "processors/entity/change_reader.h"
 #include "processors/entity/change_writer.h"
+#include "tests/unit/support/declared.h"
 #include "tests/unit/support/task_driver.h"
-#include "topics/dataset.h"
 
 namespace sujip::testing {
 namespace {
 
 const Dataset& everything() {
-  static const Dataset dataset = [] {
-    auto d = parse_dataset(R"(
+  static const Dataset dataset = declared(R"(
 dataset: everything
 raw: raw.catalog
 scope: [source, account]
@@ -27,10 +26,7 @@ fields:
   - {name: at, type: timestamp, volatile: true}
   - {name: tree, type: json}
   - {name: title, minor: true}
-)", "everything.yaml");
-    if (!d) throw std::runtime_error(d.error().message());
-    return *std::move(d);
-  }();
+)");
   return dataset;
 }
 

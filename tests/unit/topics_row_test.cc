@@ -2,15 +2,14 @@
 #include <rapidcheck.h>
 #include <simdjson.h>
 
-#include "topics/dataset.h"
+#include "tests/unit/support/declared.h"
 #include "topics/row.h"
 
 namespace sujip {
 namespace {
 
 const Dataset& thing() {
-  static const Dataset dataset = [] {
-    auto d = parse_dataset(R"(
+  static const Dataset dataset = testing::declared(R"(
 dataset: thing
 raw: raw.catalog
 scope: [source, account]
@@ -28,10 +27,7 @@ fields:
   - {name: tree, type: json}
   - {name: title, minor: true}
   - {name: hits, type: integer, volatile: true}
-)", "thing.yaml");
-    if (!d) throw std::runtime_error(d.error().message());
-    return *std::move(d);
-  }();
+)");
   return dataset;
 }
 
