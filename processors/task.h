@@ -67,6 +67,9 @@ class Task {
     (void)topic, (void)key, (void)value;
     return {};
   }
+  // What was read back comes from input records before this offset, as far as it tells; 0: it tells nothing. A group whose
+  // offset is lower has forgotten what it committed.
+  virtual int64_t restored_upto() const { return 0; }
 };
 
 }  // namespace sujip

@@ -82,7 +82,9 @@ bool read_change(const Dataset& dataset, std::string_view event, RowBuilder& row
   out.deleted = at.literal("null");
   if (!read_row(out.deleted ? before : at, dataset, row)) return false;
   if (!at.literal(out.deleted ? R"(,"op":"d",)" : R"(,"op":")")) return false;
-  return at.find(R"(,"scope":)") && at.string(out.subject);
+  std::string_view rev;
+  return at.find(R"(,"scope":)") && at.string(out.subject) && at.find(R"(,"rev":)") && at.number(rev) &&
+         parse_units(rev, 0, out.rev);
 }
 
 }  // namespace sujip

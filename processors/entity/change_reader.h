@@ -10,6 +10,7 @@ namespace sujip {
 struct ReadChange {
   bool deleted = false;      // then the row is the one that went
   std::string_view subject;  // of its scope
+  int64_t rev = 0;           // offset behind the input record that made it
 };
 
 // Fills `row` (texts of it lie in `event`) and `out`. False when the event is not exactly in the form of the writer with

@@ -42,6 +42,7 @@ Status EntityTask::restore_row(const Dataset& dataset, std::string_view change) 
   RowBuilder& builder = *builders_.find(dataset.name)->second;
   ReadChange read;
   if (!read_change(dataset, change, builder, read)) SUJIP_CHECK_OK(parse_change(dataset, change, builder, read));
+  restored_upto_ = std::max(restored_upto_, read.rev);
   Block& block = store_.block(kRowSpace, scope_hash(read.subject));
   const KeyHash key = key_hash(dataset, builder.values());
   if (read.deleted) {
@@ -77,7 +78,7 @@ Status EntityTask::parse_change(const Dataset& dataset, std::string_view change,
   if (parser.iterate(padded.data(), change.size(), padded.size()).get(document) || document.get_object().get(object) ||
       !raw_object("before", before) || !raw_object("after", after) ||
       object["op"].get_string().get(op) || object["source"].get_object().get(source) ||
-      source["scope"].get_string().get(out.subject))
+      source["scope"].get_string().get(out.subject) || source["rev"].get_int64().get(out.rev))
     return Error{"not a change event", dataset.change_topic(), ""};
   out.deleted = op == "d";
   return normalizers_.identity(dataset).normalize(out.deleted ? before : after, {}, {}, row);

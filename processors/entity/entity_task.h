@@ -45,6 +45,7 @@ class EntityTask : public Task {
   std::vector<std::string> state_topics() const override;
   Status restore(std::string_view topic, std::string_view key,
                  std::optional<std::string_view> value) override;
+  int64_t restored_upto() const override { return restored_upto_; }
 
  private:
   // Spaces of the store: rows of a scope under their keys, and its ScopeState under no key.
@@ -169,6 +170,7 @@ class EntityTask : public Task {
   InputLog& log_;
   std::map<std::string, std::unique_ptr<ActiveScope>, std::less<>> active_;
   ActiveScope* last_ = nullptr;  // rows of a scope come together
+  int64_t restored_upto_ = 0;
   bool knows_pending_ = false;   // all scopes with runs under way are active
   std::map<std::string, std::unique_ptr<RowBuilder>, std::less<>> builders_;
   std::map<std::string, std::unique_ptr<DeltaCollector>, std::less<>> deltas_;

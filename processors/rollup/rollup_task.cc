@@ -317,14 +317,16 @@ Status RollupTask::restore(std::string_view topic, std::string_view key,
   totals.buckets.assign(1, {*period, start->since_epoch});
   totals.sums.resize(shape->sums.size());
   totals.distinct.resize(shape->distinct_count());
-  if (!read_totals(key, *value, totals) && !parse_totals(*value, totals))
+  int64_t rev = 0;
+  if (!read_totals(key, *value, totals, rev) && !parse_totals(*value, totals, rev))
     return Error{"a measure is missing or not exact", std::string(topic), ""};
+  restored_upto_ = std::max(restored_upto_, rev);
   store_.put(block, place, encode_totals(totals, 0));
   return {};
 }
 
 // A total in the form of emit_group, with the measures that are declared now.
-bool RollupTask::read_totals(std::string_view key, std::string_view value, Group& out) {
+bool RollupTask::read_totals(std::string_view key, std::string_view value, Group& out, int64_t& rev) {
   const RollupShape& shape = *out.shape;
   JsonCursor at(value);
   std::string_view digits;
@@ -345,11 +347,13 @@ bool RollupTask::read_totals(std::string_view key, std::string_view value, Group
   if (shape.accounts) out.distinct.back() = units;
   if (!number(R"(,"rows":)", 0)) return false;
   out.buckets[0].rows = units;
+  if (!number(R"(,"rev":)", 0)) return false;
+  rev = units;
   return true;
 }
 
 // The general way: other measures than now, numbers of more than 18 digits.
-bool RollupTask::parse_totals(std::string_view value, Group& out) {
+bool RollupTask::parse_totals(std::string_view value, Group& out, int64_t& rev) {
   const RollupShape& shape = *out.shape;
   const Dataset& dataset = *shape.dataset;
   // Sums are read from their text: a JSON number parsed as double would lose digits.
@@ -381,6 +385,8 @@ bool RollupTask::parse_totals(std::string_view value, Group& out) {
   if (shape.accounts) out.distinct.back() = static_cast<int64_t>(n);
   if (!number("rows", 0, n)) return false;
   out.buckets[0].rows = static_cast<int64_t>(n);
+  if (!number("rev", 0, n)) return false;
+  rev = static_cast<int64_t>(n);
   return true;
 }
 

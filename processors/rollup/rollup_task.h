@@ -27,6 +27,7 @@ class RollupTask : public Task {
   std::vector<std::string> state_topics() const override;
   Status restore(std::string_view topic, std::string_view key,
                  std::optional<std::string_view> value) override;
+  int64_t restored_upto() const override { return restored_upto_; }
 
  private:
   // One period of a set of dimensions; its sums and distinct counts lie in the group's.
@@ -58,9 +59,9 @@ class RollupTask : public Task {
   static std::string encode_totals(const Group& group, size_t bucket);
   static bool decode_totals(std::string_view in, Group& group, size_t bucket);
   const std::vector<RollupShape>* shapes_of(std::string_view dataset) const;
-  // The totals of a record of rollup.<dataset>; false when they can't be read.
-  static bool read_totals(std::string_view key, std::string_view value, Group& out);
-  static bool parse_totals(std::string_view value, Group& out);
+  // The totals of a record of rollup.<dataset> and the offset behind the last delta in it; false when they can't be read.
+  static bool read_totals(std::string_view key, std::string_view value, Group& out, int64_t& rev);
+  static bool parse_totals(std::string_view value, Group& out, int64_t& rev);
 
   int32_t partition_;
   const Datasets& datasets_;
@@ -72,6 +73,7 @@ class RollupTask : public Task {
   DayDelta day_;     // of the record being read; kept for its memory
   Group restored_;  // the same, of a total that is read back
   int64_t rev_ = 0;
+  int64_t restored_upto_ = 0;
   TimeMs newest_ = 0;
 };
 

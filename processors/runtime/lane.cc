@@ -458,9 +458,11 @@ std::vector<Lane::Checkpoint> Lane::plan_checkpoint() {
     return {};
   }
   size_t next = 0;
-  for (Checkpoint& c : plan)
+  for (Checkpoint& c : plan) {
     for (const std::string& topic : c.slot->task->state_topics())
       c.positions[topic] = (*ends)[next++];
+    c.positions[kInputPosition] = c.slot->next_offset;
+  }
   std::sort(plan.begin(), plan.end(), [](const Checkpoint& a, const Checkpoint& b) {
     return a.slot->store->task() < b.slot->store->task();
   });

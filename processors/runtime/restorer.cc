@@ -84,9 +84,12 @@ Result<std::vector<Lane::Slot*>> Lane::Restorer::finished() {
   return std::exchange(done_, {});
 }
 
-void Lane::Restorer::done(Slot* slot) {
+Status Lane::Restorer::finish(Slot& slot) {
+  const int64_t upto = std::max(slot.checkpointed, slot.task->restored_upto());
+  if (slot.next_offset < upto) return forgotten(slot, upto);
   const std::lock_guard lock(mutex_);
-  done_.push_back(slot);
+  done_.push_back(&slot);
+  return {};
 }
 
 void Lane::Restorer::run(const std::stop_token& stop, const std::vector<Slot*>& slots) {
@@ -197,17 +200,27 @@ Result<std::vector<Lane::Restorer::Reading>> Lane::Restorer::stable_ends(
       log::warn("local state of {} is ahead of Kafka: the topics were deleted or truncated; it is read anew",
                 kafka::to_string(slot->input));
       SUJIP_CHECK_OK(slot->store->wipe());
-    } else if (!positions.empty() && !slot->group_knows) {
-      // A checkpoint is written after offsets were committed. To begin at 0 would count all of it twice. A broker that
-      // was killed has been seen to forget offsets until it is started again.
-      return Error{"the group has no offset of a partition whose state was saved with one", kafka::to_string(slot->input),
-                   "start the broker again; if the group was deleted on purpose, see `sujip reset`"};
+    } else {
+      slot->checkpointed = position(kInputPosition);
+      // A checkpoint is written after offsets were committed.
+      if (!positions.empty() && !slot->group_knows) return forgotten(*slot, std::max<int64_t>(slot->checkpointed, 1));
     }
     for (Reading& r : readings)
       if (r.slot == slot && !ahead) r.from = position(r.topic);
   }
   SUJIP_CHECK_OK(find_starts(stop, readings));
   return readings;
+}
+
+// To read again what the state holds already would count it twice. A broker that was killed has been seen to forget
+// offsets, all or the newest of a group, until it is started again.
+Error Lane::Restorer::forgotten(const Slot& slot, int64_t upto) {
+  const std::string what =
+      slot.group_knows ? fmt::format("the group is at offset {} of a partition whose state comes from what is before {}",
+                                     slot.next_offset, upto)
+                       : "the group has no offset of a partition that has state";
+  return Error{what, kafka::to_string(slot.input),
+               "start the broker again; if the group was deleted on purpose, see `sujip reset`"};
 }
 
 // What is read from its beginning. The client, asked for RD_KAFKA_OFFSET_BEGINNING, may wait half a second
@@ -249,7 +262,7 @@ Status Lane::Restorer::read(const std::stop_token& stop, std::vector<Reading> re
   }
   for (auto& [slot, progress] : slots) {
     slot->store->set_blind(progress.records > kManyRecords);
-    if (progress.open == 0) done(slot);
+    if (progress.open == 0) SUJIP_CHECK_OK(finish(*slot));
   }
   if (open.empty()) return {};
   SUJIP_CHECK_OK(reader_->assign(from));
@@ -307,7 +320,7 @@ Status Lane::Restorer::read(const std::stop_token& stop, std::vector<Reading> re
         SUJIP_CHECK_OK(save(slot, progress.positions));
         slot.store->set_blind(false);
       }
-      done(&slot);
+      SUJIP_CHECK_OK(finish(slot));
     }
     const size_t share = options_.checkpoint_bytes / slots.size();
     for (auto& [slot, progress] : slots) {
@@ -321,8 +334,10 @@ Status Lane::Restorer::read(const std::stop_token& stop, std::vector<Reading> re
 }
 
 Status Lane::Restorer::save(Slot& slot, const StatePositions& positions) {
+  StatePositions with_input = positions;
+  with_input[kInputPosition] = std::max(slot.checkpointed, slot.task->restored_upto());
   Store::Checkpoint file(store_);
-  slot.store->write(file, encode_positions(positions));
+  slot.store->write(file, encode_positions(with_input));
   SUJIP_CHECK_OK(file.ingest());
   slot.store->written();
   slot.store->release_memory();

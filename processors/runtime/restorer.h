@@ -41,7 +41,9 @@ class Lane::Restorer {
   Status read(const std::stop_token& stop, std::vector<Reading> readings);
   // What was read so far becomes a checkpoint, so that memory stays bounded.
   Status save(Slot& slot, const StatePositions& positions);
-  void done(Slot* slot);
+  // Hands a partition over whose state is whole, unless the group has forgotten its offset.
+  Status finish(Slot& slot);
+  static Error forgotten(const Slot& slot, int64_t upto);
 
   const LaneOptions& options_;
   Store& store_;

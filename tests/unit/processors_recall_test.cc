@@ -5,6 +5,7 @@
 
 #include "tests/unit/support/sales.h"
 #include "tests/unit/support/temp_dir.h"
+#include "topics/catalogue.h"
 
 namespace sujip::testing {
 namespace {
@@ -116,6 +117,22 @@ TEST_F(Recall, ARunThatNeverEndsDoesNotHaveTheWholeLogRead) {
   lost.end();
   pipeline_.settle();
   EXPECT_EQ(table(pipeline_).size(), 40U);
+}
+
+TEST_F(Recall, StateTellsOfWhichInputItIs) {
+  whole(pipeline_, "a", 60);
+  pipeline_.settle();
+  int rollups = 0;
+  for (auto& slot : pipeline_.slots()) {
+    slot->crash(false, false, true);
+    EXPECT_LE(slot->restored_upto(), slot->committed());
+    // Changes are made at the verdict, the last record there is.
+    if (slot->topic() == kCatalog) {
+      EXPECT_EQ(slot->restored_upto(), slot->committed());
+    }
+    if (slot->topic() == topics::kDeltaRollup && slot->restored_upto() > 0) ++rollups;
+  }
+  EXPECT_GT(rollups, 0);
 }
 
 TEST_F(Recall, NoMoreRowsAreKeptThanThereIsMemoryFor) {

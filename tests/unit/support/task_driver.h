@@ -208,6 +208,8 @@ class Slot {
   }
 
   int64_t restored_records() const { return restored_; }
+  int64_t restored_upto() const { return restored_upto_; }
+  int64_t committed() const { return committed_; }
   const VectorInputLog& input() const { return input_; }
   const std::set<std::string>& emitted() const { return emitted_; }  // topics
 
@@ -245,6 +247,9 @@ class Slot {
         ++restored_;
       }
     }
+    // Told of state that was committed together with the offset.
+    if (task_->restored_upto() > committed_) throw std::logic_error("state of input that was not committed: " + topic_);
+    restored_upto_ = task_->restored_upto();
   }
 
   static constexpr size_t kMemory = 8 << 10;  // small, so that blocks leave and come back
@@ -264,6 +269,7 @@ class Slot {
   int64_t committed_ = 0;
   bool open_ = false;
   int64_t restored_ = 0;
+  int64_t restored_upto_ = 0;
 };
 
 // All tasks of all raw topics of the datasets.
