@@ -23,6 +23,7 @@ class Recall : public ::testing::Test {
       row.account = account;
       row.order_no = std::to_string(i);
       row.amount = 1000 + i;
+      row.day = Day::parse("2011-01-03");
       run.row(row.key_json(false), row.json());
     }
   }
