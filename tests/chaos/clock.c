@@ -24,7 +24,25 @@ __attribute__((constructor)) static void open_file(void) {
   if (at != MAP_FAILED) seconds = at;
 }
 
-static long long jump(void) { return seconds ? *seconds : 0; }
+static volatile long long last_jump; /* the last one that was not 0 */
+
+static long long jump(void) {
+  long long now = seconds ? *seconds : 0;
+  if (now != 0) last_jump = now;
+  return now;
+}
+
+/* A deadline by this clock, taken back to the real one. When the clock has come back since the deadline was made, it
+ * seems to lie hours or days ahead: then it is the former jump's. */
+static struct timespec real_deadline(const struct timespec* until) {
+  const long long furthest = 600;
+  struct timespec then = *until;
+  struct timespec now;
+  then.tv_sec -= jump();
+  if (syscall(SYS_clock_gettime, CLOCK_REALTIME, &now) == 0 && then.tv_sec - now.tv_sec > furthest)
+    then.tv_sec = until->tv_sec - last_jump;
+  return then;
+}
 
 int clock_gettime(clockid_t id, struct timespec* out) {
   long result = syscall(SYS_clock_gettime, id, out);
@@ -58,16 +76,14 @@ int pthread_cond_timedwait(pthread_cond_t* cond, pthread_mutex_t* mutex, const s
   static int (*real)(pthread_cond_t*, pthread_mutex_t*, const struct timespec*);
   if (!real) real = dlvsym(RTLD_NEXT, "pthread_cond_timedwait", "GLIBC_2.3.2");
   if (!real) real = dlsym(RTLD_NEXT, "pthread_cond_timedwait");
-  struct timespec then = *until;
-  then.tv_sec -= jump();
+  struct timespec then = real_deadline(until);
   return real(cond, mutex, &then);
 }
 
 int cnd_timedwait(void* cond, void* mutex, const struct timespec* until) {
   static int (*real)(void*, void*, const struct timespec*);
   if (!real) real = dlsym(RTLD_NEXT, "cnd_timedwait");
-  struct timespec then = *until;
-  then.tv_sec -= jump();
+  struct timespec then = real_deadline(until);
   return real(cond, mutex, &then);
 }
 
@@ -75,7 +91,6 @@ int pthread_cond_clockwait(pthread_cond_t* cond, pthread_mutex_t* mutex, clockid
                            const struct timespec* until) {
   static int (*real)(pthread_cond_t*, pthread_mutex_t*, clockid_t, const struct timespec*);
   if (!real) real = dlsym(RTLD_NEXT, "pthread_cond_clockwait");
-  struct timespec then = *until;
-  if (id == CLOCK_REALTIME) then.tv_sec -= jump();
+  struct timespec then = id == CLOCK_REALTIME ? real_deadline(until) : *until;
   return real(cond, mutex, id, &then);
 }
