@@ -6,24 +6,24 @@ import subprocess
 import psycopg2
 import pytest
 
-from servers import ROOT, POSTGRES, clean_environment, free_port
+from servers import POSTGRES, ROOT, clean_environment, folder_for_all, free_port
 from world import BINARY
 
 OLD = ("001_base.sql", "010_collection.sql", "011_engine.sql", "020_monitoring.sql")
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory):
+def database():
     if not BINARY:
         pytest.skip("SUJIP_BIN names no program to test")
-    folder = tmp_path_factory.mktemp("postgres")
-    for parent in (folder, *folder.parents[:2]):
-        parent.chmod(0o755)  # PostgreSQL's own user has to enter it
+    # Not pytest's: each pytest that begins keeps others out of the folder they share.
+    folder = folder_for_all(None)
     port = free_port()
     environment = clean_environment() | {"PG_PORT": str(port), "PG_DATA": str(folder / "data")}
     subprocess.run([POSTGRES, "start"], env=environment, check=True, capture_output=True, timeout=150)
     yield f"postgresql://postgres@127.0.0.1:{port}/sujip"
     subprocess.run(["sh", "-c", '"$0" kill; "$0" wipe', POSTGRES], env=environment, capture_output=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 class Old:
