@@ -1,7 +1,5 @@
 #include "core/json_cursor.h"
 
-#include <cstring>
-
 namespace sujip {
 namespace {
 

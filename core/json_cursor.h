@@ -33,7 +33,6 @@ class JsonCursor {
   // Goes behind the next place where `text` stands; it must not be able to be part of a value.
   bool find(std::string_view text);
   std::string_view rest() const { return {at_, static_cast<size_t>(end_ - at_)}; }
-  bool at_end() const { return at_ == end_; }
 
  private:
   const char* at_;

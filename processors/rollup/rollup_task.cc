@@ -105,30 +105,25 @@ bool RollupTask::decode_totals(std::string_view in, Group& group, size_t b) {
 
 // Keys are as rollup_key() and entity_key() write them.
 const RollupShape* RollupTask::shape_in(std::string_view key, std::string_view marker) const {
-  const auto quoted = [&](std::string_view before, size_t& at) -> std::string_view {
-    if (key.substr(at, before.size()) != before) return {};
-    const size_t start = at + before.size();
-    const size_t end = key.find('"', start);
-    if (end == key.npos) return {};
-    at = end + 1;
-    return key.substr(start, end - start);
-  };
-  size_t at = 0;
-  const auto* shapes = shapes_of(quoted(R"({"dataset":")", at));
-  if (shapes == nullptr || key.back() != '}') return nullptr;
-  return find_shape(*shapes, quoted(marker, at));
+  JsonCursor at(key);
+  std::string_view dataset;
+  std::string_view grain;
+  if (!at.literal(R"({"dataset":)") || !at.string(dataset) || !at.literal(marker) || !at.string(grain) || key.back() != '}')
+    return nullptr;
+  const auto* shapes = shapes_of(dataset);
+  return shapes == nullptr ? nullptr : find_shape(*shapes, grain);
 }
 
 bool RollupTask::take_entity(const Record& record) {
   if (!record.value || record.key.empty()) return false;
-  const RollupShape* shape = shape_in(record.key, R"(,"as_is":")");
+  const RollupShape* shape = shape_in(record.key, R"(,"as_is":)");
   return shape != nullptr && shape->set->is_as_is() && entities_.add(*shape, record.key, *record.value);
 }
 
 RollupTask::Group* RollupTask::touch(std::string_view key) {
   const uint64_t prefix = hash_of(key);
   if (const auto known = group_of_.find(prefix); known != group_of_.end()) return known->second;
-  const RollupShape* shape = shape_in(key, R"(,"grain":")");
+  const RollupShape* shape = shape_in(key, R"(,"grain":)");
   if (shape == nullptr) return nullptr;
   auto& group = touched_.emplace_back(std::make_unique<Group>());
   group->shape = shape;

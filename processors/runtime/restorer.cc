@@ -203,7 +203,7 @@ Result<std::vector<Lane::Restorer::Reading>> Lane::Restorer::stable_ends(
     } else {
       slot->checkpointed = position(kInputPosition);
       // A checkpoint is written after offsets were committed.
-      if (!positions.empty() && !slot->group_knows) return forgotten(*slot, std::max<int64_t>(slot->checkpointed, 1));
+      if (!positions.empty() && !slot->group_knows) return forgotten(*slot, slot->checkpointed);
     }
     for (Reading& r : readings)
       if (r.slot == slot && !ahead) r.from = position(r.topic);

@@ -27,8 +27,8 @@ class Recall : public ::testing::Test {
       run.row(row.key_json(false), row.json());
     }
   }
-  void whole(Pipeline& pipeline, const std::string& account, int count) {
-    RunWriter one = run(pipeline, account);
+  void whole(Pipeline& pipeline, const std::string& account, int count, int n = 1) {
+    RunWriter one = run(pipeline, account, n);
     one.begin();
     rows(one, account, count);
     one.end();
@@ -81,12 +81,7 @@ TEST_F(Recall, OneReadingOfAPartitionServesAllRunsUnderWay) {
     pipeline_.settle();
     size_t p = 0;
     each_raw([&](Slot& slot) { EXPECT_EQ(slot.input().readings() - before[p++], 1); });
-    for (const std::string& account : accounts) {
-      RunWriter one = run(calm_, account, n);
-      one.begin();
-      rows(one, account, 40 + n);
-      one.end();
-    }
+    for (const std::string& account : accounts) whole(calm_, account, 40 + n, n);
     calm_.settle();
     EXPECT_EQ(table(pipeline_).size(), 12U * static_cast<size_t>(40 + n));
     EXPECT_EQ(table(pipeline_), table(calm_));
