@@ -32,9 +32,8 @@ void EntityTask::remember_pending(std::string_view subject, bool any) {
 void EntityTask::activate_pending() {
   if (std::exchange(knows_pending_, true)) return;
   std::vector<std::string> subjects;
-  Block& block = store_.block(kPendingSpace, 0);
-  for (const Block::Row& row : block.sorted())
-    if (!row.deleted) subjects.emplace_back(block.value(row));
+  const Block& block = store_.block(kPendingSpace, 0);
+  for (const Block::Item row : block) subjects.emplace_back(row.value);
   std::string ignored;
   for (const std::string& subject : subjects)
     if (const ActiveScope* scope = activate(subject, ignored); scope != nullptr && scope->runs.empty())

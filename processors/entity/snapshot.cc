@@ -26,32 +26,25 @@ void count_difference(const Dataset& dataset, std::string_view before, std::stri
 
 }  // namespace
 
-SnapshotDiff compare_snapshot(const Dataset& dataset, const RunRows& rows, Block& block) {
+SnapshotDiff compare_snapshot(const Dataset& dataset, const RunRows& rows, const Block& block) {
   SnapshotDiff diff;
-  const std::vector<Block::Row>& before = block.sorted();
-  auto old = before.begin();
-  const auto skip_deleted = [&] {
-    while (old != before.end() && old->deleted) ++old;
-  };
+  auto old = block.begin();
   const auto vanish_up_to = [&](const KeyHash* key) {
-    skip_deleted();
-    while (old != before.end() && (key == nullptr || old->key < *key)) {
-      diff.changes.push_back({ChangeKind::deleted, old->key, nullptr});
+    for (; old != block.end() && (key == nullptr || (*old).key < *key); ++old) {
+      diff.changes.push_back({ChangeKind::deleted, (*old).key, nullptr});
       ++diff.counts.deleted;
       ++diff.counts.before;
-      ++old;
-      skip_deleted();
     }
   };
   for (const RunRows::Item& item : rows.items()) {
     vanish_up_to(&item.key);
-    if (old == before.end() || old->key != item.key) {
+    if (old == block.end() || (*old).key != item.key) {
       diff.changes.push_back({ChangeKind::created, item.key, &item});
       ++diff.counts.created;
       continue;
     }
     ++diff.counts.before;
-    const std::string_view was = block.value(*old);
+    const std::string_view was = (*old).value;
     const std::string_view is = rows.row(item);
     ++old;
     if (canonical_part(was) == canonical_part(is)) {

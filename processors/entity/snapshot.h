@@ -24,8 +24,7 @@ struct SnapshotDiff {
 };
 
 // `rows` must be sorted. Deleted = in the block, not in the run.
-SnapshotDiff compare_snapshot(const Dataset& dataset, const RunRows& rows,
-                              Block& block);
+SnapshotDiff compare_snapshot(const Dataset& dataset, const RunRows& rows, const Block& block);
 
 // What to do with a whole run, by its counts over all partitions. The same rule for one partition
 // and for many. `reason` says why in words a person can use.

@@ -131,15 +131,15 @@ void AsIsEntities::save(uint64_t prefix, Block& block, const Entity& entity, Out
   }
 }
 
-std::optional<AsIsEntities::Ruling> AsIsEntities::ruling(const RollupShape& shape, Block& block) {
-  const std::vector<Block::Row>& rows = block.sorted();
+std::optional<AsIsEntities::Ruling> AsIsEntities::ruling(const RollupShape& shape, const Block& block) {
   const std::vector<size_t> moving = moving_fields(shape);
   std::map<Ruling, int64_t> said;  // of the latest day, by how many rows
   std::optional<int32_t> latest;
-  for (auto row = rows.rbegin(); row != rows.rend() && (!latest || day_of(row->key) == *latest); ++row) {
-    if (row->deleted) continue;
-    latest = day_of(row->key);
-    read(shape, block.value(*row));
+  for (auto at = block.end(); at != block.begin();) {
+    const Block::Item row = *--at;
+    if (latest && day_of(row.key) != *latest) break;
+    latest = day_of(row.key);
+    read(shape, row.value);
     Ruling one;
     for (const size_t i : moving) one.emplace_back(values_[i]);
     said[std::move(one)] += day_.rows;
@@ -150,10 +150,9 @@ std::optional<AsIsEntities::Ruling> AsIsEntities::ruling(const RollupShape& shap
   return most == said.end() ? std::nullopt : std::optional(most->first);
 }
 
-void AsIsEntities::move_all(const RollupShape& shape, Block& block, const Ruling& to, int sign) {
-  for (const Block::Row& row : block.sorted()) {
-    if (row.deleted) continue;
-    const std::string_view said = read(shape, block.value(row));
+void AsIsEntities::move_all(const RollupShape& shape, const Block& block, const Ruling& to, int sign) {
+  for (const Block::Item row : block) {
+    const std::string_view said = read(shape, row.value);
     move(shape, said, to, day_, sign);
   }
 }

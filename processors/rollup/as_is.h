@@ -61,9 +61,9 @@ class AsIsEntities {
 
   void settle(uint64_t prefix, const Entity& entity, Outputs& outputs);
   void save(uint64_t prefix, Block& block, const Entity& entity, Outputs& outputs);
-  std::optional<Ruling> ruling(const RollupShape& shape, Block& block);
+  std::optional<Ruling> ruling(const RollupShape& shape, const Block& block);
   // All days of the entity, to the totals of a ruling or away from them.
-  void move_all(const RollupShape& shape, Block& block, const Ruling& to, int sign);
+  void move_all(const RollupShape& shape, const Block& block, const Ruling& to, int sign);
   void move(const RollupShape& shape, std::string_view said, const Ruling& to, const DayDelta& day, int sign);
   // Reads a row of the block: what was said, and the day into day_.
   std::string_view read(const RollupShape& shape, std::string_view row);

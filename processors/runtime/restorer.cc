@@ -11,7 +11,6 @@ namespace sujip {
 namespace {
 
 constexpr int kAskMs = 1000;       // one request; short, so that cancel() is
-constexpr int64_t kManyRecords = 100'000;  // from which on what a partition's store has isn't looked at
 constexpr int kPatienceMs = 60000;  // until a step that does not get on is given up
 
 Error cancelled() { return Error{"cancelled", "reading state back", ""}; }
@@ -246,7 +245,6 @@ Status Lane::Restorer::read(const std::stop_token& stop, std::vector<Reading> re
   struct Progress {
     StatePositions positions;
     size_t open = 0;
-    int64_t records = 0;
   };
   std::map<Slot*, Progress> slots;
   std::map<std::string, Reading*> open;  // by "topic/partition"
@@ -256,14 +254,11 @@ Status Lane::Restorer::read(const std::stop_token& stop, std::vector<Reading> re
     progress.positions[r.topic] = r.from;
     if (!r.open()) continue;
     ++progress.open;
-    progress.records += r.end - r.from;
     open[kafka::to_string(r.tp)] = &r;
     from.push_back({r.tp, r.from});
   }
-  for (auto& [slot, progress] : slots) {
-    slot->store->set_blind(progress.records > kManyRecords);
+  for (auto& [slot, progress] : slots)
     if (progress.open == 0) SUJIP_CHECK_OK(finish(*slot));
-  }
   if (open.empty()) return {};
   SUJIP_CHECK_OK(reader_->assign(from));
   std::vector<kafka::MessagePtr> batch;
@@ -316,18 +311,17 @@ Status Lane::Restorer::read(const std::stop_token& stop, std::vector<Reading> re
       open.erase(at);
       at = open.end();
       if (--progress.open > 0) continue;
-      if (slot.store->blind()) {
-        SUJIP_CHECK_OK(save(slot, progress.positions));
-        slot.store->set_blind(false);
-      }
       SUJIP_CHECK_OK(finish(slot));
     }
     const size_t share = options_.checkpoint_bytes / slots.size();
     for (auto& [slot, progress] : slots) {
       if (progress.open == 0) continue;
       const size_t dirty = slot->store->dirty_bytes();
-      if (dirty > share || (dirty > share / 4 && slot->store->over_budget()))
+      if (dirty > share || (dirty > share / 4 && slot->store->over_budget())) {
         SUJIP_CHECK_OK(save(*slot, progress.positions));
+      } else {
+        slot->store->release_memory();
+      }
     }
   }
   return reader_->assign({});

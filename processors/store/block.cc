@@ -4,115 +4,100 @@
 
 namespace sujip {
 
-size_t Block::place_of(const KeyHash& key) const {
-  if (rows_.size() >= kIndexed) {
-    const auto found = index_.find(key);
-    return found == index_.end() ? rows_.size() : found->second;
-  }
-  for (size_t i = 0; i < rows_.size(); ++i)
-    if (rows_[i].key == key) return i;
-  return rows_.size();
+size_t Block::page_of(const KeyHash& key) const {
+  const auto behind = std::upper_bound(pages_.begin(), pages_.end(), key,
+                                       [](const KeyHash& k, const Page& page) { return k < page.start(); });
+  return behind == pages_.begin() ? pages_.size() : static_cast<size_t>(behind - pages_.begin()) - 1;
 }
 
 std::optional<std::string_view> Block::find(const KeyHash& key) const {
-  const size_t i = place_of(key);
-  if (i == rows_.size() || rows_[i].deleted) return std::nullopt;
-  return value(rows_[i]);
+  const size_t at = page_of(key);
+  return at == pages_.size() ? std::nullopt : pages_[at].find(key);
 }
 
-void Block::index_all() {
-  index_ = {};
-  if (rows_.size() < kIndexed) return;
-  index_.reserve(rows_.size());
-  for (size_t i = 0; i < rows_.size(); ++i) index_.emplace(rows_[i].key, static_cast<uint32_t>(i));
+// Every change goes through here, so that what is counted is right.
+template <class Change>
+void Block::change(size_t at, const Change& f) {
+  Page& page = pages_[at];
+  const size_t before = page.bytes();
+  const size_t dirty_before = page.dirty() ? before : 0;
+  f(page);
+  bytes_ += page.bytes() - before;
+  dirty_bytes_ += (page.dirty() ? page.bytes() : 0) - dirty_before;
 }
-
-void Block::add(const KeyHash& key, std::string_view value, bool is_dirty) {
-  sorted_ = sorted_ && (rows_.empty() || rows_.back().key < key);
-  rows_.push_back({key, arena_.size(), static_cast<uint32_t>(value.size()), is_dirty, false});
-  arena_ += value;
-  if (rows_.size() == kIndexed)
-    index_all();
-  else if (rows_.size() > kIndexed)
-    index_.emplace(key, static_cast<uint32_t>(rows_.size() - 1));
-}
-
-void Block::load(const KeyHash& key, std::string_view value) { add(key, value, false); }
 
 void Block::put(const KeyHash& key, std::string_view value) {
-  dirty_ = true;
-  const size_t i = place_of(key);
-  if (i == rows_.size()) {
-    add(key, value, true);
-    return;
+  size_t at = page_of(key);
+  if (at == pages_.size()) {
+    at = 0;
+    pages_.emplace(pages_.begin(), KeyHash{});
+    bytes_ += pages_.front().bytes();
   }
-  Row& row = rows_[i];
-  row.dirty = true;
-  row.deleted = false;
-  if (value.size() <= row.size) {
-    unused_ += row.size - value.size();
-    std::copy(value.begin(), value.end(), arena_.begin() + static_cast<std::ptrdiff_t>(row.at));
-  } else {
-    unused_ += row.size;
-    row.at = arena_.size();
-    arena_ += value;
-  }
-  row.size = static_cast<uint32_t>(value.size());
-  if (unused_ > 4096 && unused_ > arena_.size() / 2) pack();
+  change(at, [&](Page& page) { page.put(key, value); });
+  split_large(at);
+}
+
+void Block::split_large(size_t at) {
+  if (!pages_[at].is_large()) return;
+  std::optional<Page> upper;
+  change(at, [&](Page& page) { upper = page.split(); });
+  bytes_ += upper->bytes();
+  dirty_bytes_ += upper->bytes();
+  pages_.insert(pages_.begin() + static_cast<std::ptrdiff_t>(at) + 1, *std::move(upper));
+  // Halves of the rows are not halves of the bytes.
+  split_large(at + 1);
+  split_large(at);
 }
 
 void Block::erase(const KeyHash& key) {
-  const size_t i = place_of(key);
-  if (i == rows_.size()) return;
-  Row& row = rows_[i];
-  unused_ += row.size;
-  row.size = 0;
-  row.dirty = row.deleted = true;
-  dirty_ = true;
+  const size_t at = page_of(key);
+  if (at != pages_.size()) change(at, [&](Page& page) { page.erase(key); });
 }
 
-const std::vector<Block::Row>& Block::sorted() {
-  if (!sorted_) {
-    std::sort(rows_.begin(), rows_.end(), [](const Row& a, const Row& b) { return a.key < b.key; });
-    index_all();
-    sorted_ = true;
-  }
-  return rows_;
+void Block::load(const KeyHash& start, std::string_view stored) {
+  pages_.emplace_back(start, stored);
+  bytes_ += pages_.back().bytes();
 }
 
 void Block::written() {
-  dirty_ = false;
-  bool any_deleted = false;
-  for (Row& row : rows_) {
-    row.dirty = false;
-    any_deleted = any_deleted || row.deleted;
+  if (!dirty()) return;
+  std::erase_if(pages_, [](const Page& page) { return page.rows().empty(); });
+  bytes_ = dirty_bytes_ = 0;
+  for (Page& page : pages_) {
+    page.written();
+    bytes_ += page.bytes();
   }
-  if (!any_deleted) return;
-  std::erase_if(rows_, [](const Row& row) { return row.deleted; });
-  if (rows_.empty()) {
-    rows_.shrink_to_fit();
-    std::string().swap(arena_);
-    unused_ = 0;
-    sorted_ = true;
-  }
-  index_all();
 }
 
-// Rows move together; the order of the rows stays.
-void Block::pack() {
-  std::string packed;
-  packed.reserve(arena_.size() - unused_);
-  for (Row& row : rows_) {
-    const std::string_view bytes = value(row);
-    row.at = packed.size();
-    packed += bytes;
-  }
-  arena_ = std::move(packed);
-  unused_ = 0;
+Block::Iterator Block::begin() const {
+  Iterator at{this, 0, 0};
+  at.skip_empty();
+  return at;
 }
 
-size_t Block::bytes() const {
-  return arena_.capacity() + rows_.capacity() * sizeof(Row) + index_.bucket_count() * 24;
+void Block::Iterator::skip_empty() {
+  while (page_ < block_->pages_.size() && row_ == block_->pages_[page_].rows().size()) {
+    ++page_;
+    row_ = 0;
+  }
+}
+
+Block::Item Block::Iterator::operator*() const {
+  const Page& page = block_->pages_[page_];
+  const Page::Row& row = page.rows()[row_];
+  return {row.key, page.value(row)};
+}
+
+Block::Iterator& Block::Iterator::operator++() {
+  ++row_;
+  skip_empty();
+  return *this;
+}
+
+Block::Iterator& Block::Iterator::operator--() {
+  while (row_ == 0) row_ = block_->pages_[--page_].rows().size();
+  --row_;
+  return *this;
 }
 
 }  // namespace sujip

@@ -1,61 +1,66 @@
 #pragma once
-// All rows of one prefix in memory: their bytes in one arena, found by key or walked in key order.
-//
-// A block of a few rows is searched as it lies; a larger one has an index.
+// All rows of one prefix in memory, found by key or walked in key order: its pages.
 
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <string_view>
 #include <vector>
 
-#include "topics/row.h"
+#include "processors/store/page.h"
 
 namespace sujip {
 
 class Block {
  public:
-  struct Row {
-    KeyHash key;
-    uint64_t at = 0;  // in the arena
-    uint32_t size = 0;
-    bool dirty = false;
-    bool deleted = false;  // kept until a checkpoint has written the delete
-  };
-
-  // A view of the row's bytes, valid until the next put(); nullopt: there is none.
+  // A view of the row's bytes, valid until the next change; nullopt: there is none.
   std::optional<std::string_view> find(const KeyHash& key) const;
   void put(const KeyHash& key, std::string_view value);
   void erase(const KeyHash& key);
-  // As it is in the store: not dirty. Keys must come in order.
-  void load(const KeyHash& key, std::string_view value);
+  // A page as the store has it. They must come in order.
+  void load(const KeyHash& start, std::string_view stored);
 
-  // All rows in key order, deleted ones among them.
-  const std::vector<Row>& sorted();
-  std::string_view value(const Row& row) const { return std::string_view(arena_).substr(row.at, row.size); }
-  bool dirty() const { return dirty_; }
-  // A checkpoint has them: nothing is dirty, deleted rows go.
+  // A row while nothing is changed.
+  struct Item {
+    const KeyHash& key;
+    std::string_view value;
+  };
+  class Iterator {
+   public:
+    Item operator*() const;
+    Iterator& operator++();
+    Iterator& operator--();
+    friend bool operator==(const Iterator&, const Iterator&) = default;
+
+   private:
+    friend Block;
+    Iterator(const Block* block, size_t page, size_t row) : block_(block), page_(page), row_(row) {}
+    void skip_empty();
+    const Block* block_;
+    size_t page_;
+    size_t row_;
+  };
+  // All rows in key order.
+  Iterator begin() const;
+  Iterator end() const { return {this, pages_.size(), 0}; }
+  bool empty() const { return begin() == end(); }
+
+  // Pages, those that became empty among them until a checkpoint has them.
+  const std::vector<Page>& pages() const { return pages_; }
+  bool dirty() const { return dirty_bytes_ > 0; }
+  // A checkpoint has all pages as they are.
   void written();
-  size_t bytes() const;
+  size_t bytes() const { return bytes_; }
+  size_t dirty_bytes() const { return dirty_bytes_; }  // of pages that are dirty
 
  private:
-  static constexpr size_t kIndexed = 24;  // rows from which on an index pays
-  struct Hash {
-    size_t operator()(const KeyHash& k) const { return k.low; }
-  };
+  size_t page_of(const KeyHash& key) const;  // pages_.size(): below all of them
+  void split_large(size_t at);
+  template <class Change>
+  void change(size_t at, const Change& f);
 
-  size_t place_of(const KeyHash& key) const;  // rows_.size(): not there
-  void add(const KeyHash& key, std::string_view value, bool is_dirty);
-  void index_all();
-  void pack();
-
-  std::vector<Row> rows_;
-  std::string arena_;
-  size_t unused_ = 0;  // bytes of the arena that no row needs any more
-  boost::unordered_flat_map<KeyHash, uint32_t, Hash> index_;
-  bool sorted_ = true;
-  bool dirty_ = false;
+  std::vector<Page> pages_;  // by start
+  size_t bytes_ = 0;
+  size_t dirty_bytes_ = 0;
 };
 
 }  // namespace sujip

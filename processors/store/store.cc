@@ -23,10 +23,10 @@ constexpr uint8_t kMetaSpace = 0xff;
 // Sorts before every task; the length is given because it begins with a NUL. No key is shorter than a
 // prefix: RocksDB's extractor wants to see a whole one.
 constexpr std::string_view kIdentityKey{"\0sujip-store-identity", 21};
-constexpr int kFormat = 1;
+constexpr int kFormat = 2;  // 1: a value for each row
 
 constexpr size_t kPrefixSize = 8 + 1 + 8;
-constexpr size_t kRowKeySize = kPrefixSize + 16;
+constexpr size_t kPageKeySize = kPrefixSize + 16;
 
 char* write_big_endian(char* to, uint64_t value) {
   for (int shift = 56; shift >= 0; shift -= 8) *to++ = static_cast<char>(value >> shift & 0xff);
@@ -210,17 +210,17 @@ Store::Checkpoint::~Checkpoint() {
   if (impl_->any) fs::remove(impl_->file, ignored);
 }
 
-void Store::Checkpoint::row(uint64_t task, uint8_t space, uint64_t prefix, const KeyHash& key,
-                            std::optional<std::string_view> value) {
+void Store::Checkpoint::page(uint64_t task, uint8_t space, uint64_t prefix, const KeyHash& start,
+                             std::optional<std::string_view> value) {
   Impl& i = *impl_;
   i.open();
   if (!i.status.ok()) return;
-  char bytes[kRowKeySize];
+  char bytes[kPageKeySize];
   char* at = write_big_endian(bytes, task);
   *at++ = static_cast<char>(space);
   at = write_big_endian(at, prefix);
-  at = write_big_endian(at, key.high);
-  write_big_endian(at, key.low);
+  at = write_big_endian(at, start.high);
+  write_big_endian(at, start.low);
   const rocksdb::Slice whole(bytes, sizeof bytes);
   i.status = value ? i.writer.Put(whole, rocksdb::Slice(value->data(), value->size()))
                    : i.writer.Delete(whole);

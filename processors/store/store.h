@@ -1,12 +1,12 @@
 #pragma once
 // Local state: one RocksDB per process, which only ever receives whole checkpoints and is only ever
-// asked for all rows of a prefix.
+// asked for all pages of a prefix.
 //
 // RocksDB is an index of what Kafka holds (a task's output topics), never the truth. Nothing is written
-// row by row: dirty rows wait in TaskStore's blocks and go in as one sorted, ingested SST together with
+// row by row: dirty pages wait in TaskStore's blocks and go in as one sorted, ingested SST together with
 // the positions they stand for. The store is therefore always a committed state, at or behind Kafka.
 //
-// Key layout: task (8 bytes, hash of its name) | space (1) | prefix (8) | key (16), big endian.
+// Key layout: task (8 bytes, hash of its name) | space (1) | prefix (8) | start of the page (16), big endian.
 
 #include <cstdint>
 #include <functional>
@@ -29,7 +29,7 @@ class Store {
                                              size_t cache_bytes);
   ~Store();
 
-  // The rows as they were when it was made; making one costs as much as reading some tens of rows. It
+  // The pages as they were when it was made; making one costs as much as reading some pages. It
   // keeps files that compaction has replaced on the disk: let it go from time to time. For one thread.
   class View {
    public:
@@ -37,7 +37,7 @@ class Store {
     ~View();
     View(View&&) noexcept;
     View& operator=(View&&) noexcept;
-    // Calls f(key, value) for every row of task/space/prefix in key order.
+    // Calls f(start, page) for every page of task/space/prefix in order.
     void scan(uint64_t task, uint8_t space, uint64_t prefix,
               const std::function<void(const KeyHash&, std::string_view)>& f);
 
@@ -45,19 +45,19 @@ class Store {
     struct Impl;
     std::unique_ptr<Impl> impl_;
   };
-  // A small value of the task, outside of the rows ("" when there is none).
+  // A small value of the task, outside of the pages ("" when there is none).
   std::string meta(uint64_t task) const;
 
-  // One checkpoint: rows and the positions they stand for, as one file that is ingested as a whole.
-  // Order: tasks ascending by id; of each task its rows ascending by space, prefix and key, then meta().
+  // One checkpoint: pages and the positions they stand for, as one file that is ingested as a whole.
+  // Order: tasks ascending by id; of each task its pages ascending by space, prefix and start, then meta().
   // Dropped without ingest() it leaves nothing behind.
   class Checkpoint {
    public:
     explicit Checkpoint(Store& store);
     ~Checkpoint();
     // `value` null deletes.
-    void row(uint64_t task, uint8_t space, uint64_t prefix, const KeyHash& key,
-             std::optional<std::string_view> value);
+    void page(uint64_t task, uint8_t space, uint64_t prefix, const KeyHash& start,
+              std::optional<std::string_view> value);
     void meta(uint64_t task, std::string_view value);
     // The first problem of all of the above, or of the ingestion.
     Status ingest();

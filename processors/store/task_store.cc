@@ -34,35 +34,36 @@ Block& TaskStore::block(uint8_t space, uint64_t prefix) {
   block.used = ++uses_;
   if (!is_new) return block;
   block.name = {space, prefix};
-  if (store_ != nullptr && !blind_) {
+  if (store_ != nullptr) {
     if (!view_) view_.emplace(*store_);
-    view_->scan(task_, space, prefix, [&](const KeyHash& k, std::string_view value) { block.load(k, value); });
+    view_->scan(task_, space, prefix, [&](const KeyHash& start, std::string_view page) { block.load(start, page); });
   }
-  block.counted = block.bytes() + kBlockOverhead;
-  count(block.counted, 0);
+  recount(block);
   return block;
 }
 
-void TaskStore::changed(Block& block, bool was_dirty) {
-  Held& held = static_cast<Held&>(block);
-  if (!was_dirty && block.dirty()) dirty_.push_back(&held);
+void TaskStore::recount(Held& block) {
   const size_t now = block.bytes() + kBlockOverhead;
-  if (block.dirty()) dirty_bytes_ += was_dirty ? now - held.counted : now;
-  count(now, held.counted);
-  held.counted = now;
+  count(now, block.counted);
+  block.counted = now;
+  dirty_bytes_ += block.dirty_bytes() - block.dirty_counted;
+  block.dirty_counted = block.dirty_bytes();
+}
+
+void TaskStore::changed(Block& block) {
+  Held& held = static_cast<Held&>(block);
+  if (held.dirty_counted == 0 && block.dirty()) dirty_.push_back(&held);
+  recount(held);
 }
 
 void TaskStore::put(Block& block, const KeyHash& key, std::string_view value) {
-  const bool was_dirty = block.dirty();
   block.put(key, value);
-  changed(block, was_dirty);
+  changed(block);
 }
 
 void TaskStore::erase(Block& block, const KeyHash& key) {
-  const bool was_dirty = block.dirty();
-  if (blind_) block.put(key, {});  // the store may have it
   block.erase(key);
-  changed(block, was_dirty);
+  changed(block);
 }
 
 // A tenth more than needed goes at once, so that sorting by age is rare.
@@ -92,37 +93,28 @@ Status TaskStore::wipe() {
   return store_ != nullptr ? store_->wipe(task_) : Status();
 }
 
-void TaskStore::set_blind(bool blind) {
-  if (blind_ != blind) forget_all();
-  blind_ = blind;
-}
-
-void TaskStore::forget_all() {
-  count(0, bytes_);
-  blocks_.clear();
-  dirty_.clear();
-  dirty_bytes_ = 0;
-}
-
 void TaskStore::write(Store::Checkpoint& checkpoint, std::string_view meta) {
   std::sort(dirty_.begin(), dirty_.end(), [](const Held* a, const Held* b) { return a->name < b->name; });
-  for (Held* block : dirty_)
-    for (const Block::Row& row : block->sorted())
-      if (row.dirty)
-        checkpoint.row(task_, block->name.first, block->name.second, row.key,
-                       row.deleted ? std::nullopt : std::optional(block->value(row)));
+  for (const Held* block : dirty_)
+    for (const Page& page : block->pages()) {
+      if (!page.dirty()) continue;
+      const bool is_empty = page.rows().empty();
+      if (is_empty && !page.stored()) continue;
+      page_.clear();
+      if (!is_empty) page.encode(page_);
+      checkpoint.page(task_, block->name.first, block->name.second, page.start(),
+                      is_empty ? std::nullopt : std::optional<std::string_view>(page_));
+    }
   checkpoint.meta(task_, meta);
 }
 
 void TaskStore::written() {
   view_.reset();  // a block may be read again from now on that has just gone into the store
-  if (blind_) return forget_all();
   for (Held* block : dirty_) {
     block->written();
-    changed(*block, true);
+    recount(*block);
   }
   dirty_.clear();
-  dirty_bytes_ = 0;
 }
 
 }  // namespace sujip

@@ -1,9 +1,9 @@
 #pragma once
 // The state of one task: blocks of rows in memory over the process's RocksDB.
 //
-// A block is all rows of one prefix (a scope, a set of dimensions). It is read whole, in key order, the
-// first time it is needed (one seek, then ~0.5 us a row), and from then on every access is in memory.
-// Clean blocks leave when the memory limit is reached, the least recently used first.
+// A block is all rows of one prefix (a scope, a set of dimensions). It is read whole, page by page, the first time it
+// is needed, and from then on every access is in memory. A checkpoint writes the pages that changed. Clean blocks
+// leave when the memory limit is reached, the least recently used first.
 // Owned by one lane thread. What is not checkpointed is lost with the object, which is right: it is
 // read back from Kafka.
 
@@ -47,22 +47,16 @@ class TaskStore {
   void put(Block& block, const KeyHash& key, std::string_view value);
   void erase(Block& block, const KeyHash& key);
 
-  // Blind: blocks don't show what the store has of them, and go with every checkpoint. For many rows of
-  // which only the last state counts, as when a topic is read back: nothing is read to write them. Turning
-  // it on or off drops what no checkpoint has.
-  void set_blind(bool blind);
-  bool blind() const { return blind_; }
-
   // Lets clean blocks go while the budget is exceeded, as many as this task's part of it, and the view of
   // the store. Call between records, once a commit.
   void release_memory();
   size_t bytes() const { return bytes_; }
-  // Bytes of the blocks that the next checkpoint has to write from.
+  // Bytes of the pages that the next checkpoint has to write.
   size_t dirty_bytes() const { return dirty_bytes_; }
   bool over_budget() const { return budget_->used.load(std::memory_order_relaxed) > budget_->limit; }
   bool dirty() const { return !dirty_.empty(); }
 
-  // Adds the dirty rows and `meta` to a checkpoint; after it was ingested call written().
+  // Adds the dirty pages and `meta` to a checkpoint; after it was ingested call written().
   void write(Store::Checkpoint& checkpoint, std::string_view meta);
   void written();
 
@@ -77,13 +71,14 @@ class TaskStore {
   };
   struct Held : Block {
     BlockKey name;
-    size_t counted = 0;  // bytes of it in bytes_
-    uint64_t used = 0;   // when last asked for, in calls of block()
+    size_t counted = 0;        // bytes of it in bytes_
+    size_t dirty_counted = 0;  // the same in dirty_bytes_
+    uint64_t used = 0;         // when last asked for, in calls of block()
   };
-  void changed(Block& block, bool was_dirty);
+  void changed(Block& block);
+  void recount(Held& block);
   void count(size_t more, size_t less);
   void tell_budget();
-  void forget_all();
 
   Store* store_;
   // Made when something is read, kept until the next commit.
@@ -93,8 +88,8 @@ class TaskStore {
   size_t bytes_ = 0;
   size_t told_bytes_ = 0;  // to the budget
   size_t dirty_bytes_ = 0;
-  bool blind_ = false;
   uint64_t uses_ = 0;
+  std::string page_;  // being written; kept for its memory
   // By pointer, so that a block stays where it is. Looked up for every scope: one miss, not a chain.
   boost::unordered_flat_map<BlockKey, std::unique_ptr<Held>, BlockKeyHash> blocks_;
   std::vector<Held*> dirty_;
