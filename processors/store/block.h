@@ -1,5 +1,6 @@
 #pragma once
-// All rows of one prefix in memory, found by key or walked in key order: its pages.
+// All rows of one prefix in memory, found by key or walked in key order: its pages. The first page starts at key 0 and
+// stays as long as there are others, so that a block of one page, and most are, is read without a search.
 
 #include <cstdint>
 #include <optional>
@@ -46,6 +47,8 @@ class Block {
 
   // Pages, those that became empty among them until a checkpoint has them.
   const std::vector<Page>& pages() const { return pages_; }
+  // Whether the store must hold the page, or must not.
+  bool keeps(const Page& page) const;
   bool dirty() const { return dirty_bytes_ > 0; }
   // A checkpoint has all pages as they are.
   void written();

@@ -17,7 +17,7 @@ constexpr size_t kKeyBytes = sizeof(KeyHash);
 
 Page::Page(const KeyHash& start, std::string_view stored) : start_(start), stored_(true) {
   uint64_t count = 0;
-  bool whole = read_varint(stored, count) && count <= stored.size() / kKeyBytes;
+  bool whole = read_varint(stored, count) && (count >>= 1) <= stored.size() / kKeyBytes;
   if (whole) {
     rows_.resize(count);
     std::string_view keys = stored.substr(0, count * kKeyBytes);
@@ -38,9 +38,9 @@ Page::Page(const KeyHash& start, std::string_view stored) : start_(start), store
   arena_ = stored;
 }
 
-void Page::encode(std::string& out) const {
+void Page::encode(bool more, std::string& out) const {
   size_t size = 0;
-  append_varint(out, rows_.size());
+  append_varint(out, rows_.size() << 1 | (more ? 1 : 0));
   for (const Row& row : rows_) {
     char key[kKeyBytes];
     std::memcpy(key, &row.key, kKeyBytes);

@@ -4,7 +4,8 @@
 // In memory the rows are sorted by key and their bytes lie in one arena; in the store they are one value. So a row costs
 // the store next to nothing, and a changed row its page again.
 //
-// Stored form: varint rows | rows x key (16 bytes) | rows x varint size | bytes of all rows, in key order.
+// Stored form: varint 2 x rows, + 1 when other pages follow | rows x key (16 bytes) | rows x varint size | bytes of
+// all rows, in key order.
 
 #include <cstdint>
 #include <optional>
@@ -42,7 +43,9 @@ class Page {
   // Takes the upper half of the rows away.
   Page split();
 
-  void encode(std::string& out) const;
+  // `more`: pages follow. Nobody is told when they go, so it means that they may.
+  void encode(bool more, std::string& out) const;
+  static bool says_more(std::string_view stored) { return !stored.empty() && (stored.front() & 1) != 0; }
 
   bool dirty() const { return dirty_; }
   bool stored() const { return stored_; }  // a checkpoint has it, in this state or an older one

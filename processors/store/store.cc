@@ -13,6 +13,7 @@
 #include <filesystem>
 
 #include "core/log.h"
+#include "processors/store/page.h"
 
 namespace sujip {
 namespace {
@@ -144,14 +145,18 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& dir, const std::st
 }
 
 struct Store::View::Impl {
-  std::unique_ptr<rocksdb::Iterator> it;
+  rocksdb::DB& db;
+  rocksdb::ReadOptions options;
+  rocksdb::PinnableSlice first;
+  std::unique_ptr<rocksdb::Iterator> it;  // made when a block has more than one page
+
+  explicit Impl(rocksdb::DB& d) : db(d) {
+    options.prefix_same_as_start = true;
+    options.fill_cache = false;  // a page is kept where it is used
+  }
 };
 
-Store::View::View(const Store& store) : impl_(std::make_unique<Impl>()) {
-  rocksdb::ReadOptions options;
-  options.prefix_same_as_start = true;
-  impl_->it.reset(store.impl_->db->NewIterator(options));
-}
+Store::View::View(const Store& store) : impl_(std::make_unique<Impl>(*store.impl_->db)) {}
 
 Store::View::~View() = default;
 Store::View::View(View&&) noexcept = default;
@@ -159,15 +164,30 @@ Store::View& Store::View::operator=(View&&) noexcept = default;
 
 void Store::View::scan(uint64_t task, uint8_t space, uint64_t prefix,
                        const std::function<void(const KeyHash&, std::string_view)>& f) {
+  Impl& i = *impl_;
+  const auto check = [](const rocksdb::Status& status) {
+    if (!status.ok()) throw std::runtime_error("reading local state: " + status.ToString());
+  };
   const std::string from = prefix_key(task, space, prefix);
-  rocksdb::Iterator& it = *impl_->it;
-  for (it.Seek(from); it.Valid(); it.Next()) {
+  std::string at = from + std::string(16, '\0');
+  // A block's first page is where it must be. A search would look at it in every file that has an older one, too.
+  i.first.Reset();
+  const rocksdb::Status found = i.db.Get(i.options, i.db.DefaultColumnFamily(), at, &i.first);
+  if (found.IsNotFound()) return;
+  check(found);
+  const std::string_view first(i.first.data(), i.first.size());
+  f({}, first);
+  if (!Page::says_more(first)) return;
+  if (!i.it) i.it.reset(i.db.NewIterator(i.options));
+  rocksdb::Iterator& it = *i.it;
+  at.back() = 1;
+  for (it.Seek(at); it.Valid(); it.Next()) {
     const std::string_view key(it.key().data(), it.key().size());
-    if (key.size() != from.size() + 16 || !key.starts_with(from)) break;
+    if (key.size() != at.size() || !key.starts_with(from)) break;
     const std::string_view tail = key.substr(from.size());
     f({read_big_endian(tail), read_big_endian(tail.substr(8))}, {it.value().data(), it.value().size()});
   }
-  if (!it.status().ok()) throw std::runtime_error("reading local state: " + it.status().ToString());
+  check(it.status());
 }
 
 std::string Store::meta(uint64_t task) const {

@@ -29,7 +29,7 @@ class Store {
                                              size_t cache_bytes);
   ~Store();
 
-  // The pages as they were when it was made; making one costs as much as reading some pages. It
+  // For reading many blocks of tasks that nobody writes meanwhile: making one costs as much as reading some pages. It
   // keeps files that compaction has replaced on the disk: let it go from time to time. For one thread.
   class View {
    public:

@@ -97,13 +97,12 @@ void TaskStore::write(Store::Checkpoint& checkpoint, std::string_view meta) {
   std::sort(dirty_.begin(), dirty_.end(), [](const Held* a, const Held* b) { return a->name < b->name; });
   for (const Held* block : dirty_)
     for (const Page& page : block->pages()) {
-      if (!page.dirty()) continue;
-      const bool is_empty = page.rows().empty();
-      if (is_empty && !page.stored()) continue;
+      const bool kept = block->keeps(page);
+      if (kept ? !page.dirty() : !page.stored()) continue;
       page_.clear();
-      if (!is_empty) page.encode(page_);
+      if (kept) page.encode(&page == &block->pages().front() && block->pages().size() > 1, page_);
       checkpoint.page(task_, block->name.first, block->name.second, page.start(),
-                      is_empty ? std::nullopt : std::optional<std::string_view>(page_));
+                      kept ? std::optional<std::string_view>(page_) : std::nullopt);
     }
   checkpoint.meta(task_, meta);
 }
