@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <cstring>
 
 namespace sujip {
 namespace {
@@ -56,13 +57,18 @@ Day Day::of(int year, unsigned month, unsigned day) {
   return from_civil({ch::year{year}, ch::month{month}, ch::day{day}});
 }
 
-void Day::append_to(std::string& out) const {
+char* Day::write(char* to) const {
   const auto ymd = civil(*this);
-  char text[10];
-  write_digits(text, static_cast<int>(ymd.year()), 4);
-  text[4] = text[7] = '-';
-  write_digits(text + 5, static_cast<int>(static_cast<unsigned>(ymd.month())), 2);
-  write_digits(text + 8, static_cast<int>(static_cast<unsigned>(ymd.day())), 2);
+  write_digits(to, static_cast<int>(ymd.year()), 4);
+  to[4] = to[7] = '-';
+  write_digits(to + 5, static_cast<int>(static_cast<unsigned>(ymd.month())), 2);
+  write_digits(to + 8, static_cast<int>(static_cast<unsigned>(ymd.day())), 2);
+  return to + kRoom;
+}
+
+void Day::append_to(std::string& out) const {
+  char text[kRoom];
+  write(text);
   out.append(text, sizeof text);
 }
 
@@ -173,16 +179,22 @@ std::optional<TimeMs> parse_time(std::string_view t, TimeMs zone_offset_ms) {
   return day->since_epoch * kDayMs + ((h * 60LL + m) * 60 + s) * 1000 + ms - offset;
 }
 
-void append_utc(std::string& out, TimeMs at) {
+char* write_utc(char* to, TimeMs at) {
   const int64_t days = floor_div(at, kDayMs);
   const int64_t rest = at - days * kDayMs;
-  Day{static_cast<int32_t>(days)}.append_to(out);
-  char text[] = "T00:00:00.000Z";
-  write_digits(text + 1, static_cast<int>(rest / 3600000), 2);
-  write_digits(text + 4, static_cast<int>(rest / 60000 % 60), 2);
-  write_digits(text + 7, static_cast<int>(rest / 1000 % 60), 2);
-  write_digits(text + 10, static_cast<int>(rest % 1000), 3);
-  out.append(text, sizeof text - 1);
+  to = Day{static_cast<int32_t>(days)}.write(to);
+  std::memcpy(to, "T00:00:00.000Z", kUtcRoom - Day::kRoom);
+  write_digits(to + 1, static_cast<int>(rest / 3600000), 2);
+  write_digits(to + 4, static_cast<int>(rest / 60000 % 60), 2);
+  write_digits(to + 7, static_cast<int>(rest / 1000 % 60), 2);
+  write_digits(to + 10, static_cast<int>(rest % 1000), 3);
+  return to + (kUtcRoom - Day::kRoom);
+}
+
+void append_utc(std::string& out, TimeMs at) {
+  char text[kUtcRoom];
+  write_utc(text, at);
+  out.append(text, sizeof text);
 }
 
 std::string utc_text(TimeMs at) {

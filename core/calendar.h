@@ -23,6 +23,9 @@ struct Day {
   std::string str() const;      // "2011-01-05"
   std::string compact() const;  // "20110105"
   void append_to(std::string& out) const;
+  // The same as str() into memory of kRoom bytes; returns the end.
+  static constexpr size_t kRoom = 10;
+  char* write(char* to) const;
 
   Day week_start() const;   // Monday of the ISO week
   Day month_start() const;
@@ -61,5 +64,8 @@ std::optional<TimeMs> parse_time(std::string_view text, TimeMs zone_offset_ms);
 std::string utc_text(TimeMs at);    // "2011-01-05T08:26:00.000Z"
 std::string seoul_text(TimeMs at);  // "2011-01-05T17:26:00.000+09:00"
 void append_utc(std::string& out, TimeMs at);
+// The same into memory of kUtcRoom bytes; returns the end.
+inline constexpr size_t kUtcRoom = 24;
+char* write_utc(char* to, TimeMs at);
 
 }  // namespace sujip

@@ -2,59 +2,59 @@
 
 #include <fmt/format.h>
 
-#include <cstdint>
 #include <cstring>
 #include <iterator>
+
+#include "core/json_scan.h"
 
 namespace sujip {
 namespace {
 
-bool needs_escape(unsigned char c) { return c < 0x20 || c == '"' || c == '\\'; }
-
-void append_escape(std::string& out, char c) {
+char* write_escape(char* to, char c) {
+  const auto pair = [&](char letter) {
+    *to++ = '\\';
+    *to++ = letter;
+    return to;
+  };
   switch (c) {
-    case '"': out += "\\\""; return;
-    case '\\': out += "\\\\"; return;
-    case '\n': out += "\\n"; return;
-    case '\r': out += "\\r"; return;
-    case '\t': out += "\\t"; return;
-    case '\b': out += "\\b"; return;
-    case '\f': out += "\\f"; return;
-    default: fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
+    case '"':
+    case '\\': return pair(c);
+    case '\n': return pair('n');
+    case '\r': return pair('r');
+    case '\t': return pair('t');
+    case '\b': return pair('b');
+    case '\f': return pair('f');
+    default: return fmt::format_to(to, "\\u{:04x}", static_cast<unsigned>(c));
   }
-}
-
-// Where the first byte stands that must be escaped; the size when there is none.
-size_t first_escape(std::string_view text) {
-  constexpr uint64_t kOnes = 0x0101010101010101;
-  constexpr uint64_t kHighs = 0x8080808080808080;
-  size_t i = 0;
-  // Eight bytes at a time: a byte is below 0x20, or equal to a character, when the subtraction borrows.
-  for (; i + 8 <= text.size(); i += 8) {
-    uint64_t word = 0;
-    std::memcpy(&word, text.data() + i, 8);
-    const uint64_t quote = word ^ (kOnes * '"');
-    const uint64_t slash = word ^ (kOnes * '\\');
-    const uint64_t hits = ((word - kOnes * 0x20) & ~word) | ((quote - kOnes) & ~quote) |
-                          ((slash - kOnes) & ~slash);
-    if ((hits & kHighs) != 0) break;
-  }
-  while (i < text.size() && !needs_escape(static_cast<unsigned char>(text[i]))) ++i;
-  return i;
 }
 
 }  // namespace
 
-void append_json_string(std::string& out, std::string_view text) {
-  out += '"';
+char* write_json_string(char* to, std::string_view text) {
+  *to++ = '"';
   for (;;) {
-    const size_t clean = first_escape(text);
-    out.append(text.data(), clean);
+    const size_t clean = find_json_special(text);
+    if (clean > 0) std::memcpy(to, text.data(), clean);
+    to += clean;
     if (clean == text.size()) break;
-    append_escape(out, text[clean]);
+    to = write_escape(to, text[clean]);
     text.remove_prefix(clean + 1);
   }
-  out += '"';
+  *to++ = '"';
+  return to;
+}
+
+void append_json_string(std::string& out, std::string_view text) {
+  const size_t clean = find_json_special(text);
+  if (clean == text.size()) {
+    out += '"';
+    out += text;
+    out += '"';
+    return;
+  }
+  const size_t start = out.size();
+  out.resize(start + json_room(text));
+  out.resize(static_cast<size_t>(write_json_string(out.data() + start, text) - out.data()));
 }
 
 void append_json_name(std::string& out, std::string_view name) {

@@ -3,6 +3,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 
 #include "core/calendar.h"
@@ -84,6 +85,56 @@ bool read_part(const Dataset& dataset, const std::vector<int>& fields, std::stri
     }
   }
   return true;
+}
+
+// Most bytes of a value as JSON.
+size_t value_room(const Field& field, const FieldValue& v) {
+  return kDecimalRoom + (field.type == FieldType::string ? json_room(v.text) : v.text.size());
+}
+
+char* write_value(char* to, const Field& field, const FieldValue& v) {
+  if (!v.present) return write_bytes(to, "null");
+  switch (field.type) {
+    case FieldType::string: return write_json_string(to, v.text);
+    case FieldType::json: return write_bytes(to, v.text);
+    case FieldType::integer: return std::to_chars(to, to + kDecimalRoom, v.number).ptr;
+    case FieldType::decimal: return write_decimal(to, v.number, field.scale);
+    case FieldType::boolean: return write_bytes(to, v.number != 0 ? "true" : "false");
+    case FieldType::date:
+      *to++ = '"';
+      to = Day{static_cast<int32_t>(v.number)}.write(to);
+      *to++ = '"';
+      return to;
+    case FieldType::timestamp:
+      *to++ = '"';
+      to = write_utc(to, v.number);
+      *to++ = '"';
+      return to;
+  }
+  return to;
+}
+
+// An object of `count` fields; `field_at` says which. Room for the worst case is made once.
+template <class FieldAt>
+void append_fields(std::string& out, const Dataset& dataset, const std::vector<FieldValue>& row, size_t count,
+                   const FieldAt& field_at) {
+  size_t room = 2;
+  for (size_t i = 0; i < count; ++i) {
+    const Field& field = dataset.fields[field_at(i)];
+    room += 1 + field.json_name.size() + value_room(field, row[field_at(i)]);
+  }
+  const size_t start = out.size();
+  out.resize(start + room);
+  char* to = out.data() + start;
+  *to++ = '{';
+  for (size_t i = 0; i < count; ++i) {
+    const Field& field = dataset.fields[field_at(i)];
+    if (i > 0) *to++ = ',';
+    to = write_bytes(to, field.json_name);
+    to = write_value(to, field, row[field_at(i)]);
+  }
+  *to++ = '}';
+  out.resize(static_cast<size_t>(to - out.data()));
 }
 
 bool same_value(const FieldValue& a, const FieldValue& b) {
@@ -203,27 +254,9 @@ bool is_zeroed(const Dataset& dataset, const std::vector<FieldValue>& before,
 }
 
 void append_value_json(std::string& out, const Field& field, const FieldValue& v) {
-  if (!v.present) {
-    out += "null";
-    return;
-  }
-  switch (field.type) {
-    case FieldType::string: append_json_string(out, v.text); return;
-    case FieldType::json: out += v.text; return;
-    case FieldType::integer: append_decimal(out, v.number, 0); return;
-    case FieldType::decimal: append_decimal(out, v.number, field.scale); return;
-    case FieldType::boolean: out += v.number != 0 ? "true" : "false"; return;
-    case FieldType::date:
-      out += '"';
-      Day{static_cast<int32_t>(v.number)}.append_to(out);
-      out += '"';
-      return;
-    case FieldType::timestamp:
-      out += '"';
-      append_utc(out, v.number);
-      out += '"';
-      return;
-  }
+  const size_t start = out.size();
+  out.resize(start + value_room(field, v));
+  out.resize(static_cast<size_t>(write_value(out.data() + start, field, v) - out.data()));
 }
 
 std::string value_text(const Field& field, const FieldValue& value) {
@@ -236,26 +269,11 @@ std::string value_text(const Field& field, const FieldValue& value) {
 }
 
 void append_row_json(std::string& out, const Dataset& dataset, const std::vector<FieldValue>& row) {
-  out += '{';
-  for (size_t i = 0; i < dataset.fields.size(); ++i) {
-    if (i > 0) out += ',';
-    out += dataset.fields[i].json_name;
-    append_value_json(out, dataset.fields[i], row[i]);
-  }
-  out += '}';
+  append_fields(out, dataset, row, dataset.fields.size(), [](size_t i) { return i; });
 }
 
 void append_key_json(std::string& out, const Dataset& dataset, const std::vector<FieldValue>& row) {
-  out += '{';
-  bool first = true;
-  for (const int i : dataset.key) {
-    const auto n = static_cast<size_t>(i);
-    if (!first) out += ',';
-    first = false;
-    out += dataset.fields[n].json_name;
-    append_value_json(out, dataset.fields[n], row[n]);
-  }
-  out += '}';
+  append_fields(out, dataset, row, dataset.key.size(), [&](size_t i) { return static_cast<size_t>(dataset.key[i]); });
 }
 
 KeyHash combined_hash(const Dataset& dataset, const std::vector<int>& fields,

@@ -71,29 +71,31 @@ struct Mapping::Pass {
     std::string_view name;
     std::string_view raw;
   };
-  const Mapping* mapping = nullptr;
+  std::vector<normalize::RawField> fields;
   std::vector<RawValue> values;  // one per column
   std::vector<Extra> extras;
-  bool keep_extras = false;
-  std::string bad;  // reason to stop
 
-  static bool take(void* context, size_t position, std::string_view name, const RawValue& value) {
-    Pass& pass = *static_cast<Pass*>(context);
-    const int column = pass.mapping->find_column(position, name);
-    if (column >= 0) {
-      pass.values[static_cast<size_t>(column)] = value;
-      return true;
+  // Puts each field into its column, or to the extras when those are kept.
+  bool sort_fields(const Mapping& mapping, bool keep_extras, std::string& reason) {
+    values.assign(mapping.columns_.size(), RawValue{});
+    extras.clear();
+    for (size_t i = 0; i < fields.size(); ++i) {
+      const auto& [name, value] = fields[i];
+      if (const int column = mapping.find_column(i, name); column >= 0) {
+        values[static_cast<size_t>(column)] = value;
+        continue;
+      }
+      if (!keep_extras) continue;
+      if (value.kind == RawValue::Kind::nested && !normalize::check_nested(value).ok()) {
+        reason = fmt::format("column {}: damaged JSON", normalize::preview(name));
+        return false;
+      }
+      if (value.raw.find("\\u0000") != value.raw.npos) {
+        reason = fmt::format("column {}: the text holds a NUL character", normalize::preview(name));
+        return false;
+      }
+      extras.push_back({name, value.raw});
     }
-    if (!pass.keep_extras) return true;
-    if (value.kind == RawValue::Kind::nested && !normalize::check_nested(value).ok()) {
-      pass.bad = fmt::format("column {}: damaged JSON", normalize::preview(name));
-      return false;
-    }
-    if (value.raw.find("\\u0000") != value.raw.npos) {
-      pass.bad = fmt::format("column {}: the text holds a NUL character", normalize::preview(name));
-      return false;
-    }
-    pass.extras.push_back({name, value.raw});
     return true;
   }
 
@@ -223,19 +225,12 @@ Mapping::Outcome Mapping::apply(std::string_view value, std::string_view key, co
                                 RowBuilder& row, std::string& reason) const {
   thread_local Pass pass;
   row.clear();
-  pass.mapping = this;
-  pass.values.assign(columns_.size(), RawValue{});
-  pass.extras.clear();
-  pass.keep_extras = dataset_->extra.has_value();
-  pass.bad.clear();
-  if (const Status read = normalize::read_fields(value, Pass::take, &pass); !read.ok()) {
+  const bool keep_extras = dataset_->extra.has_value();
+  if (const Status read = normalize::read_fields(value, pass.fields); !read.ok()) {
     reason = read.error().what;
     return Outcome::refused;
   }
-  if (!pass.bad.empty()) {
-    reason = pass.bad;
-    return Outcome::refused;
-  }
+  if (!pass.sort_fields(*this, keep_extras, reason)) return Outcome::refused;
 
   const LazyRecord record(value, columns_, pass.values);
   const LazyScope lazy_scope(scope);
@@ -285,7 +280,7 @@ Mapping::Outcome Mapping::apply(std::string_view value, std::string_view key, co
     if (!ok) return Outcome::refused;
   }
   if (!fill_scope(scope, row, reason)) return Outcome::refused;
-  if (pass.keep_extras && !row.is_set(*dataset_->extra)) pass.write_extras(row, *dataset_->extra);
+  if (keep_extras && !row.is_set(*dataset_->extra)) pass.write_extras(row, *dataset_->extra);
   if (const int missing = row.first_missing(); missing >= 0) {
     reason = fmt::format("field {}: a value is required",
                          dataset_->fields[static_cast<size_t>(missing)].name);

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "core/expressions/arithmetic.h"
+#include "core/json_scan.h"
 
 namespace sujip::normalize {
 namespace {
@@ -45,6 +46,21 @@ bool is_json_number(std::string_view t) {
   return i == t.size();
 }
 
+// A value that is neither a text nor nested.
+bool read_word(std::string_view word, RawValue& out) {
+  out.raw = out.text = word;
+  if (is_json_number(word)) {
+    out.kind = RawValue::Kind::number;
+  } else if (word == "null") {
+    out.kind = RawValue::Kind::null;
+  } else if (word == "true" || word == "false") {
+    out.kind = RawValue::Kind::boolean;
+  } else {
+    return false;
+  }
+  return true;
+}
+
 // Texts without escapes, by far the most, are taken as they stand.
 simdjson::error_code read_value(od::value in, RawValue& out) {
   const std::string_view token = in.raw_json_token();
@@ -78,17 +94,7 @@ simdjson::error_code read_value(od::value in, RawValue& out) {
     }
     default: break;
   }
-  out.raw = out.text = without_blanks(token);
-  if (out.raw == "null") {
-    out.kind = RawValue::Kind::null;
-  } else if (out.raw == "true" || out.raw == "false") {
-    out.kind = RawValue::Kind::boolean;
-  } else if (is_json_number(out.raw)) {
-    out.kind = RawValue::Kind::number;
-  } else {
-    return simdjson::TAPE_ERROR;
-  }
-  return simdjson::SUCCESS;
+  return read_word(without_blanks(token), out) ? simdjson::SUCCESS : simdjson::TAPE_ERROR;
 }
 
 Error not_json(simdjson::error_code code) {
@@ -97,7 +103,41 @@ Error not_json(simdjson::error_code code) {
 
 }  // namespace
 
-Status read_fields(std::string_view json, FieldSink field, void* context) {
+bool read_plain_fields(std::string_view json, std::vector<RawField>& out) {
+  out.clear();
+  const char* at = json.data();
+  const char* const end = at + json.size();
+  // The text of a string that begins at `at`, or nothing.
+  const auto string = [&](std::string_view& text) {
+    if (at == end || *at != '"') return false;
+    text = {at + 1, static_cast<size_t>(end - at - 1)};
+    const size_t size = find_json_special(text);
+    if (size == text.size() || text[size] != '"') return false;
+    text = text.substr(0, size);
+    at += size + 2;
+    return true;
+  };
+  const auto step = [&](char c) { return at != end && *at++ == c; };
+  for (char before = '{';; before = ',') {
+    if (!step(before)) return false;
+    RawField& field = out.emplace_back();
+    if (!string(field.name) || !step(':')) return false;
+    RawValue& value = field.value;
+    if (const char* const start = at; string(value.text)) {
+      value.kind = RawValue::Kind::text;
+      value.raw = {start, static_cast<size_t>(at - start)};
+    } else {
+      while (at != end && *at != ',' && *at != '}') ++at;
+      if (!read_word({start, static_cast<size_t>(at - start)}, value)) return false;
+    }
+    if (at != end && *at == '}') break;
+  }
+  return at + 1 == end && simdjson::validate_utf8(json.data(), json.size());
+}
+
+Status read_fields(std::string_view json, std::vector<RawField>& out) {
+  if (read_plain_fields(json, out)) return {};
+  out.clear();
   thread_local Reader reader;
   const size_t needed = json.size() + simdjson::SIMDJSON_PADDING;
   if (reader.buffer.size() < needed) reader.buffer.resize(needed + needed / 2);
@@ -108,7 +148,6 @@ Status read_fields(std::string_view json, FieldSink field, void* context) {
                          .get(document))
     return not_json(e);
   if (const auto e = document.get_object().get(object)) return not_json(e);
-  size_t position = 0;
   for (auto item : object) {
     od::field entry;
     if (const auto e = std::move(item).get(entry)) return not_json(e);
@@ -116,12 +155,11 @@ Status read_fields(std::string_view json, FieldSink field, void* context) {
     // A key ends at its quote; one with an escape before it is decoded.
     const char* end = start;
     while (*end != '"' && *end != '\\') ++end;
-    std::string_view name(start, static_cast<size_t>(end - start));
+    RawField& field = out.emplace_back();
+    field.name = std::string_view(start, static_cast<size_t>(end - start));
     if (*end == '\\')
-      if (const auto e = entry.unescaped_key().get(name)) return not_json(e);
-    RawValue value;
-    if (const auto e = read_value(entry.value(), value)) return not_json(e);
-    if (!field(context, position++, name, value)) return {};
+      if (const auto e = entry.unescaped_key().get(field.name)) return not_json(e);
+    if (const auto e = read_value(entry.value(), field.value)) return not_json(e);
   }
   const char* rest = nullptr;
   if (document.current_location().get(rest) == simdjson::SUCCESS)

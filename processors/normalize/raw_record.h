@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/expressions/value.h"
 #include "core/result.h"
@@ -19,12 +20,16 @@ struct RawValue {
   bool has_value() const { return kind > Kind::null; }
 };
 
-// Calls field(position, name, value) for every top-level field in order; views live until the next
-// call in this thread. `field` returns false to stop (it has kept its own error). An error says why
-// the text is not one JSON object.
-using FieldSink = bool (*)(void* context, size_t position, std::string_view name,
-                           const RawValue& value);
-Status read_fields(std::string_view json, FieldSink field, void* context);
+struct RawField {
+  std::string_view name;
+  RawValue value;
+};
+
+// Every top-level field in order, in place of what `out` held; views live as long as `json`, and until the next call in
+// this thread. An error says why the text is not one JSON object.
+Status read_fields(std::string_view json, std::vector<RawField>& out);
+// The same for nearly all records: no blanks, no escapes, nothing nested. False for all others, and for damaged ones.
+bool read_plain_fields(std::string_view json, std::vector<RawField>& out);
 
 // A nested value that was only skipped may be damaged inside; this looks.
 Status check_nested(const RawValue& value);

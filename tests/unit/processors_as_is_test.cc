@@ -22,15 +22,6 @@ Sale line(const std::string& day, const std::string& sku, int64_t quantity, int6
   return s;
 }
 
-std::string encoded(const Sale& sale) {
-  RowBuilder builder(sale_dataset());
-  const Status s = sales_normalizers().identity(sale_dataset()).normalize(sale.json(), "", {}, builder);
-  EXPECT_TRUE(s.ok()) << s.error().message();
-  std::string out;
-  builder.encode(out);
-  return out;
-}
-
 class AsIs : public ::testing::Test {
  protected:
   // The day as it is from now on.
@@ -134,7 +125,7 @@ class AsIsTask : public ::testing::Test {
     DeltaCollector deltas(sale_dataset());
     std::vector<FieldValue> values;
     for (const Sale& row : rows) {
-      const std::string bytes = encoded(row);
+      const std::string bytes = encoded(sale_dataset(), row);
       EXPECT_TRUE(decode_row(sale_dataset(), bytes, values));
       deltas.change(nullptr, &values);
     }

@@ -14,17 +14,8 @@ namespace {
 
 const Dataset& sale_dataset() { return *sales_datasets().find("sale"); }
 
-std::string encoded(const Sale& sale) {
-  RowBuilder builder(sale_dataset());
-  const Status s = sales_normalizers().identity(sale_dataset()).normalize(sale.json(), "", {}, builder);
-  EXPECT_TRUE(s.ok()) << s.error().message();
-  std::string out;
-  builder.encode(out);
-  return out;
-}
-
 void add(DeltaCollector& deltas, const Sale& sale, int sign) {
-  const std::string bytes = encoded(sale);
+  const std::string bytes = encoded(sale_dataset(), sale);
   std::vector<FieldValue> row;
   ASSERT_TRUE(decode_row(sale_dataset(), bytes, row));
   if (sign > 0)
@@ -141,10 +132,7 @@ TEST(Deltas, ARowWithoutADayCountsNowhere) {
   const Dataset& listing = *sales_datasets().find("listing");
   Sale s = on("2011-01-05", 3);
   s.day.reset();
-  RowBuilder builder(listing);
-  ASSERT_TRUE(sales_normalizers().identity(listing).normalize(s.json(), "", {}, builder).ok());
-  std::string bytes;
-  builder.encode(bytes);
+  const std::string bytes = encoded(listing, s);
   std::vector<FieldValue> row;
   ASSERT_TRUE(decode_row(listing, bytes, row));
   DeltaCollector deltas(listing);

@@ -129,6 +129,17 @@ struct Sale {
   }
 };
 
+// The sale as a row of the dataset.
+inline std::string encoded(const Dataset& dataset, const Sale& sale) {
+  RowBuilder builder(dataset);
+  const std::string json = sale.json();  // the row's texts lie in it
+  const Status s = sales_normalizers().identity(dataset).normalize(json, "", {}, builder);
+  if (!s.ok()) throw std::runtime_error(s.error().message());
+  std::string out;
+  builder.encode(out);
+  return out;
+}
+
 using Rows = std::map<std::string, Sale>;  // by key JSON
 
 // What the topics must say in the end.
