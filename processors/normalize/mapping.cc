@@ -118,7 +118,6 @@ struct Mapping::Pass {
 };
 
 Mapping::Mapping(const Dataset& dataset, Options options) : dataset_(&dataset) {
-  for (auto& guess : guesses_) guess.store(-1, std::memory_order_relaxed);
   std::vector<bool> mapped(dataset.fields.size());
   skip_if_ = std::move(options.skip_if);
   has_expressions_ = skip_if_.has_value();
@@ -138,6 +137,16 @@ Mapping::Mapping(const Dataset& dataset, Options options) : dataset_(&dataset) {
       steps_.push_back(std::move(step));
     }
   }
+  plan_copies();
+}
+
+void Mapping::plan_copies() {
+  normalize::PlainCopies copies;
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    if (steps_[i].way != Way::copy || steps_[i].column != static_cast<int>(i)) return;
+    copies.add(columns_[i], steps_[i].field);
+  }
+  if (!has_expressions_) copies_ = std::move(copies);
 }
 
 Mapping::Mapping(Mapping&& other) noexcept
@@ -147,9 +156,8 @@ Mapping::Mapping(Mapping&& other) noexcept
       skip_if_(std::move(other.skip_if_)),
       scope_fields_(std::move(other.scope_fields_)),
       uses_key_(other.uses_key_),
-      has_expressions_(other.has_expressions_) {
-  for (auto& guess : guesses_) guess.store(-1, std::memory_order_relaxed);
-}
+      has_expressions_(other.has_expressions_),
+      copies_(std::move(other.copies_)) {}
 
 Mapping Mapping::identity(const Dataset& dataset) {
   Options options;
@@ -196,14 +204,14 @@ void Mapping::add_rule(Rule rule) {
 }
 
 int Mapping::find_column(size_t position, std::string_view name) const {
-  if (position < kGuesses) {
-    const int guess = guesses_[position].load(std::memory_order_relaxed);
+  if (position < guesses_.kCount) {
+    const int guess = guesses_.of[position].load(std::memory_order_relaxed);
     if (guess >= 0 && columns_[static_cast<size_t>(guess)] == name) return guess;
   }
   for (size_t i = 0; i < columns_.size(); ++i) {
     if (columns_[i] != name) continue;
-    if (position < kGuesses)
-      guesses_[position].store(static_cast<int16_t>(i), std::memory_order_relaxed);
+    if (position < guesses_.kCount)
+      guesses_.of[position].store(static_cast<int16_t>(i), std::memory_order_relaxed);
     return static_cast<int>(i);
   }
   return -1;
@@ -223,6 +231,22 @@ bool Mapping::fill_scope(const Scope& scope, RowBuilder& row, std::string& reaso
 
 Mapping::Outcome Mapping::apply(std::string_view value, std::string_view key, const Scope& scope,
                                 RowBuilder& row, std::string& reason) const {
+  if (!copies_ || !copies_->read(value, guesses_, row)) {
+    const Outcome outcome = evaluate(value, key, scope, row, reason);
+    if (outcome != Outcome::row) return outcome;
+  }
+  if (!fill_scope(scope, row, reason)) return Outcome::refused;
+  if (const int missing = row.first_missing(); missing >= 0) {
+    reason = fmt::format("field {}: a value is required",
+                         dataset_->fields[static_cast<size_t>(missing)].name);
+    return Outcome::refused;
+  }
+  return Outcome::row;
+}
+
+// Everything that can be said of a record, but for its scope's fields.
+Mapping::Outcome Mapping::evaluate(std::string_view value, std::string_view key, const Scope& scope,
+                                   RowBuilder& row, std::string& reason) const {
   thread_local Pass pass;
   row.clear();
   const bool keep_extras = dataset_->extra.has_value();
@@ -279,13 +303,7 @@ Mapping::Outcome Mapping::apply(std::string_view value, std::string_view key, co
     }
     if (!ok) return Outcome::refused;
   }
-  if (!fill_scope(scope, row, reason)) return Outcome::refused;
   if (keep_extras && !row.is_set(*dataset_->extra)) pass.write_extras(row, *dataset_->extra);
-  if (const int missing = row.first_missing(); missing >= 0) {
-    reason = fmt::format("field {}: a value is required",
-                         dataset_->fields[static_cast<size_t>(missing)].name);
-    return Outcome::refused;
-  }
   return Outcome::row;
 }
 

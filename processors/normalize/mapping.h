@@ -2,8 +2,6 @@
 // A mapping turns a vendor's record into the row of a dataset. Plain copies go straight from the JSON
 // text into the row; expressions run only for the fields that need them.
 
-#include <array>
-#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +9,7 @@
 #include <vector>
 
 #include "core/expressions/template.h"
+#include "processors/normalize/plain_copies.h"
 #include "processors/normalizer.h"
 
 namespace sujip {
@@ -54,8 +53,11 @@ class Mapping : public Normalizer {
   };
 
   int column_of(std::string_view name);
+  void plan_copies();
   void add_rule(Rule rule);
   int find_column(size_t position, std::string_view name) const;
+  Outcome evaluate(std::string_view value, std::string_view key, const Scope& scope, RowBuilder& row,
+                   std::string& reason) const;
   bool fill_scope(const Scope& scope, RowBuilder& row, std::string& reason) const;
 
   const Dataset* dataset_;
@@ -65,10 +67,8 @@ class Mapping : public Normalizer {
   std::vector<int> scope_fields_;  // fields of the scope that no rule fills
   bool uses_key_ = false;
   bool has_expressions_ = false;
-  // Which column stood at a position of the last record: records of one source look alike. Only a
-  // guess, so relaxed access by many threads is fine.
-  static constexpr size_t kGuesses = 64;
-  mutable std::array<std::atomic<int16_t>, kGuesses> guesses_{};
+  mutable normalize::ColumnGuesses guesses_;
+  std::optional<normalize::PlainCopies> copies_;  // where there is nothing but copies, of a column into a field
 };
 
 }  // namespace sujip
