@@ -69,7 +69,7 @@ Result<std::unique_ptr<Consumer>> Consumer::create(const ConsumerConfig& config)
       {"fetch.wait.max.ms", std::to_string(config.fetch_wait_ms)},
       {"queued.min.messages", "1000000"},
       {"queued.max.messages.kbytes", std::to_string(config.queue_kbytes)},
-      {"fetch.message.max.bytes", "4194304"},
+      {"fetch.message.max.bytes", "1048576"},
       {"socket.nagle.disable", "true"},
       {"enable.partition.eof", config.partition_eof ? "true" : "false"},
   };
