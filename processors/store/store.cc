@@ -207,7 +207,8 @@ struct Store::Checkpoint::Impl {
   explicit Impl(Store::Impl& s)
       : store(s),
         file(s.dir + "/incoming/" + std::to_string(s.next_file.fetch_add(1)) + ".sst"),
-        writer(rocksdb::EnvOptions(), uncompressed(s.options)) {}
+        // Not out of the page cache: it is soon read again.
+        writer(rocksdb::EnvOptions(), uncompressed(s.options), nullptr, false) {}
 
   // By itself the writer takes the compression of the last level, for a file that goes into the first.
   static rocksdb::Options uncompressed(rocksdb::Options options) {
