@@ -32,6 +32,22 @@ struct Text {
     at += size + 1;
     return true;
   }
+  // The same with escapes, but for those by number.
+  bool escaped_string(std::string& out) {
+    out.clear();
+    for (;;) {
+      const std::string_view rest(at, static_cast<size_t>(end - at));
+      const size_t size = find_json_special(rest);
+      if (size + 1 >= rest.size()) return false;
+      out.append(rest, 0, size);
+      at += size + 1;
+      if (rest[size] == '"') return true;
+      constexpr std::string_view kLetters = "\"\\/bfnrt";
+      const size_t letter = rest[size] == '\\' ? kLetters.find(*at++) : kLetters.npos;
+      if (letter == kLetters.npos) return false;
+      out += "\"\\/\b\f\n\r\t"[letter];
+    }
+  }
   // Units of 10^-scale of a number in JSON's form that loses nothing by it.
   bool units(int scale, int64_t& out) {
     const bool negative = at != end && *at == '-';
@@ -63,7 +79,12 @@ bool read_value(Text& text, RowBuilder& row, int number) {
   if (*text.at == '"') {
     RawValue value{RawValue::Kind::text, {}, {}};
     const char* const start = text.at++;
-    if (!text.string(value.text)) return false;
+    if (!text.string(value.text)) {
+      thread_local std::string unescaped;
+      if (field.type != FieldType::string || !text.escaped_string(unescaped)) return false;
+      row.set_text(number, unescaped);
+      return true;
+    }
     if (field.type == FieldType::string) {
       row.set_text_view(number, value.text);
       return true;

@@ -1,6 +1,6 @@
 #pragma once
-// The way of nearly all records: fields that are copied, in the order of the record before, without blanks, escapes and
-// nesting. Such a record goes from its text into the row in one step.
+// The way of nearly all records: fields that are copied, in the order of the record before, without blanks and nesting.
+// Such a record goes from its text into the row in one step.
 
 #include <array>
 #include <atomic>

@@ -22,6 +22,9 @@ constexpr int kInitTimeoutMs = 30000;
 constexpr int kAskTimeoutMs = 1000;
 constexpr int kLagEveryMs = 5000;
 constexpr int kLongestTransactionMs = 120000;
+constexpr int kBackoffMs = 200;
+constexpr int kLongestBackoffMs = 5000;
+constexpr int64_t kTellAgainMs = 60000;  // a problem that stays
 constexpr size_t kBatch = 2000;
 // A lane that is behind commits less often: a commit costs the same for few records and for many,
 // and what is combined per commit is combined better.
@@ -31,6 +34,18 @@ constexpr int64_t kSlowCommitMs = 200;
 
 Error call_failed(const kafka::CallError& error, std::string_view what) {
   return Error{fmt::format("{}: {}", what, error.text), "Kafka transaction", ""};
+}
+
+// A record comes from another processor's cache: it is asked for while those before it are worked on.
+void prefetch(const std::vector<kafka::MessagePtr>& batch, size_t at) {
+  constexpr size_t kAhead = 2;
+  constexpr size_t kMost = 1024;
+  constexpr size_t kLine = 64;
+  if (at + 2 * kAhead < batch.size()) __builtin_prefetch(batch[at + 2 * kAhead].get());
+  if (at + kAhead >= batch.size()) return;
+  const rd_kafka_message_t& message = *batch[at + kAhead];
+  const char* const bytes = static_cast<const char*>(message.payload);
+  for (size_t i = 0; i < std::min(message.len, kMost); i += kLine) __builtin_prefetch(bytes + i);
 }
 
 }  // namespace
@@ -55,7 +70,9 @@ Status Lane::run(std::stop_token stop) {
   SUJIP_CHECK_OK(start_consumer());
   SUJIP_CHECK_OK(start_producer());
 
-  int backoff_ms = 200;
+  int backoff_ms = kBackoffMs;
+  std::string told;
+  int64_t told_at = 0;
   checkpointed_at_ = steady_ms();
   std::vector<kafka::MessagePtr> batch;
   while (!stop.stop_requested()) {
@@ -65,14 +82,21 @@ Status Lane::run(std::stop_token stop) {
     const Status status = turn(batch);
     if (!fatal_.what.empty()) return fatal_;
     if (status.ok()) {
-      backoff_ms = 200;
+      // A recovery that ends in the same problem again is no end of it.
+      if (!broken_ && !restorer_->busy()) {
+        backoff_ms = kBackoffMs;
+        told.clear();
+      }
       continue;
     }
-    log::warn("{} lane {}: {}; recovering", options_.group, options_.instance,
-              status.error().message());
+    if (const std::string problem = status.error().message(); problem != told || steady_ms() - told_at >= kTellAgainMs) {
+      log::warn("{} lane {}: {}; recovering", options_.group, options_.instance, problem);
+      told = problem;
+      told_at = steady_ms();
+    }
     give_up("error");
     pause_for(stop, std::chrono::milliseconds(backoff_ms));
-    backoff_ms = std::min(backoff_ms * 2, 10000);
+    backoff_ms = std::min(backoff_ms * 2, kLongestBackoffMs);
   }
   stopping_ = true;
   restorer_->cancel();
@@ -306,18 +330,6 @@ void Lane::count_consumed(Slot& slot) const {
 }
 
 // ---- records ----------------------------------------------------------------------------------
-
-// A record comes from another processor's cache: it is asked for while those before it are worked on.
-static void prefetch(const std::vector<kafka::MessagePtr>& batch, size_t at) {
-  constexpr size_t kAhead = 2;
-  constexpr size_t kMost = 1024;
-  constexpr size_t kLine = 64;
-  if (at + 2 * kAhead < batch.size()) __builtin_prefetch(batch[at + 2 * kAhead].get());
-  if (at + kAhead >= batch.size()) return;
-  const rd_kafka_message_t& message = *batch[at + kAhead];
-  const char* const bytes = static_cast<const char*>(message.payload);
-  for (size_t i = 0; i < std::min(message.len, kMost); i += kLine) __builtin_prefetch(bytes + i);
-}
 
 Status Lane::handle(std::vector<kafka::MessagePtr>& batch) {
   std::string name;

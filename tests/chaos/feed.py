@@ -79,7 +79,9 @@ class Feeder:
                 due = time.monotonic()
                 continue
             with self.lock:
-                sent = sum(self.step() for _ in range(5))
+                # A pause may have come and gone while the lock was waited for: what is written behind it would be
+                # acknowledged to nobody.
+                sent = sum(self.step() for _ in range(5)) if self.running.is_set() else 0
             self.producer.poll(0)
             due = max(due + sent / self.rate, time.monotonic() - 1)
             time.sleep(max(0.0, due - time.monotonic()))

@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <rapidcheck.h>
 
 #include <random>
 
@@ -44,6 +45,54 @@ std::string row_json(const Normalizer& normalizer, const Dataset& dataset, std::
 std::string danawa(std::string_view record) {
   return row_json(*shipped().find("danawa", "product"), *datasets().find("product"), record,
                   {"danawa", "danawa", "product", "CPU"});
+}
+
+// A blank in front changes nothing of a record but the way in which it is read.
+TEST(Mapping, TheShortWaySaysWhatTheLongOneSays) {
+  const auto parsed = parse_dataset(R"(
+dataset: d
+raw: raw.d
+plain: true
+scope: [source, account, day]
+key: [source, account, day, number]
+fields:
+  - {name: source}
+  - {name: account}
+  - {name: day, type: date}
+  - {name: number, type: integer}
+  - {name: price, type: decimal, scale: 3}
+  - {name: open, type: boolean}
+  - {name: at, type: timestamp}
+  - {name: title}
+  - {name: data, type: json}
+  - {name: needed, required: true}
+date: day
+)", "d.yaml");
+  ASSERT_TRUE(parsed.ok()) << parsed.error().message();
+  const Datasets set({*parsed});
+  const Dataset& dataset = *set.find("d");
+  constexpr const char* kRecord =
+      R"({"source":"s","account":"a","day":"2026-02-28","number":17,"price":-12.5,"open":true,)"
+      R"("at":"2026-02-28T01:02:03Z","title":"가 \"나\"","needed":"x"})";
+  int rows = 0;
+  EXPECT_TRUE(rc::check([&] {
+    const Mapping mapping = Mapping::identity(dataset);
+    (void)row_json(mapping, dataset, kRecord, {});  // it has seen the order of the columns
+    std::string text = kRecord;
+    const int changes = *rc::gen::inRange(0, 3);
+    for (int i = 0; i < changes; ++i) {
+      const auto at = *rc::gen::inRange<size_t>(0, text.size());
+      const auto piece = *rc::gen::element<std::string>(
+          "\"", "\\", "\\\"", "\\n", "\\u00e9", "\\u0000", "{", "}", ":", ",", "0", "00", "7", "-", "e", ".", ".1234", "999999999999999999",
+          " ", "\n", "\xff", "한", "null", "true", R"("17")", R"(,"number":5)", R"(,"other":[1])", R"(,"data":{"a":1})", "");
+      text.replace(at, *rc::gen::inRange<size_t>(0, 5), piece);
+    }
+    const std::string short_way = row_json(mapping, dataset, text, {});
+    const std::string long_way = row_json(mapping, dataset, " " + text, {});
+    RC_ASSERT(short_way == long_way);
+    rows += short_way.front() == '{' ? 1 : 0;
+  }));
+  EXPECT_GT(rows, 10);
 }
 
 TEST(DanawaMapping, PriceIsNullUnlessAPlainNumberAboveZero) {
