@@ -23,10 +23,10 @@
 #include "topics/commands.h"
 
 // Read by jemalloc when it starts. The clients' threads are many and mostly idle: two arenas keep what
-// they free from being spread over dozens, and what is free goes back after ten seconds.
+// they free from being spread over dozens, and what is free goes back after half a second.
 extern "C" {
 extern const char* malloc_conf;
-const char* malloc_conf = "narenas:2,dirty_decay_ms:10000,muzzy_decay_ms:0";
+const char* malloc_conf = "narenas:2,dirty_decay_ms:500,muzzy_decay_ms:0";
 }
 
 int main(int argc, char** argv) {

@@ -156,7 +156,7 @@ Status Lane::start_consumer() {
   config.group = group;
   config.group_instance_id = group + "-" + options_.instance;
   config.session_timeout_ms = options_.session_timeout_ms;
-  config.queue_kbytes = 16384;
+  config.queue_kbytes = 8192;
   config.fetch_wait_ms = kafka::kIdleFetchMs;
   SUJIP_TRY(consumer_, kafka::Consumer::create(config));
   restorer_ = std::make_unique<Restorer>(options_, store_, *consumer_);

@@ -64,7 +64,9 @@ class Broker:
         port = free_port(2)
         self.address = f"127.0.0.1:{port}"
         self.environment = clean_environment() | {
-            "KAFKA_PORT": str(port), "KAFKA_DATA": str(self.folder / "kafka"), "KAFKA_HEAP": heap}
+            "KAFKA_PORT": str(port), "KAFKA_DATA": str(self.folder / "kafka"), "KAFKA_HEAP": heap,
+            # Every change is counted afterwards, those too that compaction would take away.
+            "KAFKA_EXTRA": "log.cleaner.min.compaction.lag.ms=86400000"}
         done = subprocess.run([KAFKA, "start"], env=self.environment, capture_output=True, text=True)
         if done.returncode:
             shutil.rmtree(self.folder, ignore_errors=True)
