@@ -191,8 +191,7 @@ class Replay {
     Settings own = settings_;
     own.instance += "-replay";
     const auto live = std::make_shared<topics::Liveness>(generation_.number);
-    const auto cache = static_cast<size_t>(options_.process.cache_mb) << 20;
-    const auto memory = std::make_shared<MemoryBudget>(cache - cache / 8);
+    const auto memory = MemoryBudget::within(options_.process.cache_mb);
     std::shared_ptr<Pace> pace;
     std::optional<GiveWay> give_way;
     if (!options_.full_speed) {

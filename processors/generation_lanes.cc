@@ -47,8 +47,7 @@ Result<std::unique_ptr<GenerationLanes>> GenerationLanes::start(const Settings& 
   SUJIP_CHECK_OK(check_topics(*admin, self->datasets_, self->names_));
   SUJIP_TRY(const std::string cluster, admin->cluster_id());
   self->folder_ = state_folder_stem(settings, generation.number) + settings.instance;
-  SUJIP_TRY(self->store_, Store::open(self->folder_, cluster + " " + settings.prefix,
-                                      (static_cast<size_t>(options.cache_mb) << 20) / 8));
+  SUJIP_TRY(self->store_, Store::open(self->folder_, cluster + " " + settings.prefix));
   self->stages_ = build_topology(self->datasets_, *self->normalizers_, options.lanes, topics::Selection(generation));
   for (const Stage& stage : self->stages_) {
     for (int i = 0; i < stage.lanes; ++i) {

@@ -24,8 +24,7 @@ class Process {
  public:
   Process(const Settings& settings, const ProcessOptions& options)
       : settings_(settings), options_(options), watch_(settings.pg) {
-    const auto cache = static_cast<size_t>(options.cache_mb) << 20;
-    memory_ = std::make_shared<MemoryBudget>(cache - cache / 8);
+    memory_ = MemoryBudget::within(options.cache_mb);
   }
 
   Status run(const std::stop_token& stop) {

@@ -1,6 +1,5 @@
 #include "processors/store/store.h"
 
-#include <rocksdb/cache.h>
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/slice_transform.h>
@@ -81,8 +80,7 @@ Store::~Store() = default;
 
 uint64_t Store::task_id(std::string_view name) { return XXH3_64bits(name.data(), name.size()); }
 
-Result<std::unique_ptr<Store>> Store::open(const std::string& dir, const std::string& cluster,
-                                           size_t cache_bytes) {
+Result<std::unique_ptr<Store>> Store::open(const std::string& dir, const std::string& cluster) {
   std::unique_ptr<Store> self(new Store);
   Impl& impl = *self->impl_;
   impl.dir = dir;
@@ -93,7 +91,7 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& dir, const std::st
     fs::remove(leftover.path(), error);
 
   rocksdb::BlockBasedTableOptions table;
-  table.block_cache = rocksdb::NewLRUCache(cache_bytes);
+  table.no_block_cache = true;  // a page is kept where it is used
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   // Index and filter of every file stay in memory (about 1 % of the data): through the cache, a lookup
   // costs ten times as much when they do not fit.
@@ -134,7 +132,7 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& dir, const std::st
     impl.db.reset();
     if (const auto s = rocksdb::DestroyDB(path, impl.options); !s.ok())
       return store_error("dropping old state", s, path);
-    return open(dir, cluster, cache_bytes);
+    return open(dir, cluster);
   }
   if (!status.ok()) {
     status = impl.db->Put({}, rocksdb::Slice(kIdentityKey.data(), kIdentityKey.size()), identity);
@@ -152,7 +150,6 @@ struct Store::View::Impl {
 
   explicit Impl(rocksdb::DB& d) : db(d) {
     options.prefix_same_as_start = true;
-    options.fill_cache = false;  // a page is kept where it is used
   }
 };
 

@@ -25,8 +25,7 @@ class Store {
  public:
   // Opens or creates the store. `cluster` names the Kafka cluster the state belongs to: state of
   // another cluster is dropped. A second process on the same folder is refused.
-  static Result<std::unique_ptr<Store>> open(const std::string& dir, const std::string& cluster,
-                                             size_t cache_bytes);
+  static Result<std::unique_ptr<Store>> open(const std::string& dir, const std::string& cluster);
   ~Store();
 
   // For reading many blocks of tasks that nobody writes meanwhile: making one costs as much as reading some pages. It

@@ -24,6 +24,11 @@ namespace sujip {
 // Memory for the rows of all tasks of a process together.
 struct MemoryBudget {
   explicit MemoryBudget(size_t bytes) : limit(bytes) {}
+  // What rows get of the memory for state: the rest goes to filters and indexes of files, and pages being written.
+  static std::shared_ptr<MemoryBudget> within(int64_t mib) {
+    const auto all = static_cast<size_t>(mib) << 20;
+    return std::make_shared<MemoryBudget>(all - all * 3 / 16);
+  }
   const size_t limit;
   std::atomic<size_t> used = 0;
 };

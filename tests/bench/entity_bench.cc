@@ -64,7 +64,7 @@ int run(const std::string& events, const std::string& declarations, int64_t limi
   const MappingSet mappings(*datasets);
   char folder[] = "/tmp/entity-bench-XXXXXX";
   if (mkdtemp(folder) == nullptr) return 1;
-  auto store = Store::open(folder, "bench", 64u << 20);
+  auto store = Store::open(folder, "bench");
   if (!store.ok()) return 1;
   const auto budget = std::make_shared<MemoryBudget>(192u << 20);
   TaskStore entity_rows(store->get(), "entity", budget);

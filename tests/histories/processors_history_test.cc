@@ -176,7 +176,7 @@ struct History {
 Store& shared_store() {
   static const TempDir dir;
   static const std::unique_ptr<Store> store = [] {
-    auto opened = Store::open(dir.path(), "cluster", 8 << 20);
+    auto opened = Store::open(dir.path(), "cluster");
     if (!opened) throw std::runtime_error(opened.error().message());
     return *std::move(opened);
   }();

@@ -122,7 +122,7 @@ TEST(Change, RecordsThatMakeNoSenseGoToDeadLetter) {
 // tombstone.
 TEST(Change, ATombstoneAloneDeletesARowOfAnOldCheckpoint) {
   const TempDir dir;
-  auto store = Store::open(dir.path(), "c", 1 << 20);
+  auto store = Store::open(dir.path(), "c");
   ASSERT_TRUE(store.ok());
   Pipeline::Options options;
   options.store = store->get();
@@ -139,7 +139,7 @@ TEST(Change, ATombstoneAloneDeletesARowOfAnOldCheckpoint) {
 
 TEST(Change, AShortTailIsReadBackWithALocalStore) {
   const TempDir dir;
-  auto store = Store::open(dir.path(), "c", 1 << 20);
+  auto store = Store::open(dir.path(), "c");
   ASSERT_TRUE(store.ok());
   Pipeline::Options options;
   options.store = store->get();

@@ -52,7 +52,7 @@ class Recall : public ::testing::Test {
 
   TempDir folder_;
   std::unique_ptr<Store> disk_ = [&] {
-    auto opened = Store::open(folder_.path(), "cluster", 8 << 20);
+    auto opened = Store::open(folder_.path(), "cluster");
     if (!opened) throw std::runtime_error(opened.error().message());
     return *std::move(opened);
   }();

@@ -14,7 +14,7 @@ namespace sujip::testing {
 namespace {
 
 std::unique_ptr<Store> open(const std::string& dir, const std::string& cluster = "c") {
-  auto store = Store::open(dir, cluster, 1 << 20);
+  auto store = Store::open(dir, cluster);
   EXPECT_TRUE(store.ok()) << store.error().message();
   return store.ok() ? *std::move(store) : nullptr;
 }
@@ -123,7 +123,7 @@ TEST(Store, StateOfAnotherClusterIsDropped) {
 TEST(Store, ASecondProcessIsRefused) {
   const TempDir dir;
   const auto store = open(dir.path());
-  const auto second = Store::open(dir.path(), "c", 1 << 20);
+  const auto second = Store::open(dir.path(), "c");
   ASSERT_FALSE(second.ok());
   EXPECT_NE(second.error().message().find("another process"), std::string::npos) << second.error().message();
 }
