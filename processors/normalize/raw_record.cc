@@ -6,7 +6,7 @@
 #include <cstring>
 
 #include "core/expressions/arithmetic.h"
-#include "core/json_scan.h"
+#include "processors/normalize/plain_text.h"
 
 namespace sujip::normalize {
 namespace {
@@ -105,34 +105,25 @@ Error not_json(simdjson::error_code code) {
 
 bool read_plain_fields(std::string_view json, std::vector<RawField>& out) {
   out.clear();
-  const char* at = json.data();
-  const char* const end = at + json.size();
-  // The text of a string that begins at `at`, or nothing.
-  const auto string = [&](std::string_view& text) {
-    if (at == end || *at != '"') return false;
-    text = {at + 1, static_cast<size_t>(end - at - 1)};
-    const size_t size = find_json_special(text);
-    if (size == text.size() || text[size] != '"') return false;
-    text = text.substr(0, size);
-    at += size + 2;
-    return true;
-  };
-  const auto step = [&](char c) { return at != end && *at++ == c; };
+  PlainText text{json.data(), json.data() + json.size()};
   for (char before = '{';; before = ',') {
-    if (!step(before)) return false;
     RawField& field = out.emplace_back();
-    if (!string(field.name) || !step(':')) return false;
     RawValue& value = field.value;
-    if (const char* const start = at; string(value.text)) {
+    if (!text.step(before) || !text.step('"') || !text.string(field.name) || !text.step(':')) return false;
+    const char* const start = text.at;
+    const auto passed = [&] { return std::string_view(start, static_cast<size_t>(text.at - start)); };
+    if (text.at != text.end && *text.at == '"') {
+      ++text.at;
+      if (!text.string(value.text)) return false;
       value.kind = RawValue::Kind::text;
-      value.raw = {start, static_cast<size_t>(at - start)};
+      value.raw = passed();
     } else {
-      while (at != end && *at != ',' && *at != '}') ++at;
-      if (!read_word({start, static_cast<size_t>(at - start)}, value)) return false;
+      while (text.at != text.end && *text.at != ',' && *text.at != '}') ++text.at;
+      if (!read_word(passed(), value)) return false;
     }
-    if (at != end && *at == '}') break;
+    if (text.at != text.end && *text.at == '}') break;
   }
-  return at + 1 == end && simdjson::validate_utf8(json.data(), json.size());
+  return text.at + 1 == text.end && simdjson::validate_utf8(json.data(), json.size());
 }
 
 Status read_fields(std::string_view json, std::vector<RawField>& out) {
