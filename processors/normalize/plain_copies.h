@@ -18,8 +18,7 @@ namespace sujip::normalize {
 struct ColumnGuesses {
   static constexpr size_t kCount = 64;
   std::array<std::atomic<int16_t>, kCount> of{};
-  ColumnGuesses() { forget(); }
-  void forget() {
+  ColumnGuesses() {
     for (auto& guess : of) guess.store(-1, std::memory_order_relaxed);
   }
 };
