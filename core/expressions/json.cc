@@ -147,8 +147,10 @@ Result<Value> parse_json(std::string_view text) {
   buffer += '[';
   buffer += text;
   buffer += ']';
+  const size_t size = buffer.size();
+  buffer.append(simdjson::SIMDJSON_PADDING, '\0');
   od::document document;
-  if (const auto e = parser.iterate(buffer.data(), buffer.size(), buffer.capacity()).get(document))
+  if (const auto e = parser.iterate(buffer.data(), size, buffer.size()).get(document))
     return json_error(e, text.size());
   od::array items;
   if (const auto e = document.get_array().get(items)) return json_error(e, text.size());

@@ -133,6 +133,8 @@ Status read_fields(std::string_view json, std::vector<RawField>& out) {
   const size_t needed = json.size() + simdjson::SIMDJSON_PADDING;
   if (reader.buffer.size() < needed) reader.buffer.resize(needed + needed / 2);
   std::memcpy(reader.buffer.data(), json.data(), json.size());
+  // The parser looks behind the text when it says what is wrong: what stood there before is no part of this record.
+  std::memset(reader.buffer.data() + json.size(), 0, simdjson::SIMDJSON_PADDING);
   od::document document;
   od::object object;
   if (const auto e = reader.parser.iterate(reader.buffer.data(), json.size(), reader.buffer.size())

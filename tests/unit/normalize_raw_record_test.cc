@@ -38,6 +38,22 @@ TEST(RawRecord, WhatIsNotPlainIsLeftToTheParser) {
     EXPECT_FALSE(read_plain_fields(text, fields)) << text;
 }
 
+TEST(RawRecord, WhatIsWrongDoesNotHangOnTheRecordBefore) {
+  constexpr std::string_view kDamaged = R"({"a":1,"b"{"c":2})";
+  std::vector<RawField> fields;
+  std::vector<std::string> reasons;
+  for (const char behind : {'}', ']', '"', ',', '7'}) {
+    std::string before = R"( {"text":")";
+    before.append(100, behind == '"' ? '}' : behind);
+    before += R"("})";
+    ASSERT_TRUE(read_fields(before, fields).ok());
+    const Status s = read_fields(kDamaged, fields);
+    ASSERT_FALSE(s.ok());
+    reasons.push_back(s.error().message());
+    EXPECT_EQ(reasons.back(), reasons.front()) << "behind " << before;
+  }
+}
+
 // Compared with simdjson's other way, which knows nothing of ours.
 void expect_same_as_dom(const std::string& text, const std::vector<RawField>& fields) {
   simdjson::dom::parser parser;
