@@ -200,6 +200,7 @@ Result<Restored> restore(const Settings& settings, const RestoreOptions& options
   kafka::ProducerConfig config;
   config.bootstrap = settings.kafka;
   config.client_id = "sujip-restore";
+  config.prefix = settings.prefix;
   config.transactional_id = restore_name(settings);
   config.transaction_timeout_ms = kTransactionTimeoutMs;
   // What was taken once is not refused here; the topic's own limit counts.

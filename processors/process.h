@@ -9,7 +9,7 @@ namespace sujip {
 
 struct ProcessOptions {
   int lanes = 1;  // threads of the entity and of the rollup stage
-  int commit_interval_ms = 20;
+  int commit_interval_ms = 30;
   int session_timeout_ms = 10000;  // until the partitions of a process that died go to others
   int64_t cache_mb = 256;  // memory of all tasks' state together
 };

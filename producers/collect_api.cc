@@ -45,6 +45,7 @@ Result<ApiOutcome> collect_api_source(const Settings& settings, const std::strin
   kafka::ProducerConfig config;
   config.bootstrap = settings.kafka;
   config.client_id = "sujip-collect";
+  config.prefix = settings.prefix;
   SUJIP_TRY(const auto producer, kafka::Producer::create(config));
   std::atomic<bool> stopped = false;
   const std::stop_callback on_stop(stop, [&] { stopped = true; });

@@ -13,6 +13,7 @@ Result<RawTarget> RawTarget::open(const Settings& settings) {
   kafka::ProducerConfig config;
   config.bootstrap = settings.kafka;
   config.client_id = "sujip-collect";
+  config.prefix = settings.prefix;
   // Raw records are kept for ever and read again at each replay: small matters more than fast.
   config.extra = {{"compression.type", "zstd"}, {"compression.level", "1"}};
   SUJIP_TRY(self.producer_, kafka::Producer::create(config));

@@ -1,8 +1,11 @@
 #include "core/kafka/producer.h"
 
 #include <array>
+#include <chrono>
+#include <utility>
 
 #include "core/log.h"
+#include "core/metrics.h"
 
 namespace sujip::kafka {
 namespace {
@@ -37,6 +40,7 @@ Result<std::unique_ptr<Producer>> Producer::create(const ProducerConfig& config)
   SUJIP_TRY(rd_kafka_conf_t * conf, make_conf(base, config.extra));
   std::unique_ptr<Producer> self(new Producer);
   self->bootstrap_ = config.bootstrap;
+  self->prefix_ = config.prefix;
   rd_kafka_conf_set_opaque(conf, self.get());
   rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
   std::array<char, 512> reason{};
@@ -58,6 +62,7 @@ Producer::~Producer() {
 void Producer::on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
   if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) return;
   auto* self = static_cast<Producer*>(opaque);
+  metrics::counter("producer_failures_total", {{"topic", self->label(rd_kafka_topic_name(message->rkt))}}).Increment();
   if (!self->delivery_error_.empty()) return;
   self->delivery_error_ = std::string(rd_kafka_topic_name(message->rkt)) + "/" +
                           std::to_string(message->partition) + ": " +
@@ -68,6 +73,27 @@ rd_kafka_topic_t* Producer::topic(const std::string& name) {
   auto& handle = topics_[name];
   if (!handle) handle.reset(rd_kafka_topic_new(client_.get(), name.c_str(), nullptr));
   return handle.get();
+}
+
+void Producer::count(rd_kafka_topic_t* topic, uint64_t records, uint64_t bytes) {
+  produced_ += records;
+  Pending& pending = pending_[topic];
+  pending.records += records;
+  pending.bytes += bytes;
+}
+
+void Producer::count_acknowledged() {
+  for (auto& [topic, pending] : pending_) {
+    if (pending.records == 0) continue;
+    const metrics::Labels labels = {{"topic", label(rd_kafka_topic_name(topic))}};
+    metrics::counter("producer_records_total", labels).Increment(static_cast<double>(pending.records));
+    metrics::counter("producer_bytes_total", labels).Increment(static_cast<double>(pending.bytes));
+    pending = {};
+  }
+}
+
+std::string Producer::label(const std::string& topic) const {
+  return topic.starts_with(prefix_) ? topic.substr(prefix_.size()) : topic;
 }
 
 Status Producer::produce(rd_kafka_topic_t* topic, int32_t partition, std::string_view key,
@@ -94,7 +120,7 @@ Status Producer::produce(rd_kafka_topic_t* topic, int32_t partition, std::string
         RD_KAFKA_V_HEADERS(list), RD_KAFKA_V_END);
 #pragma GCC diagnostic pop
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
-      ++produced_;
+      count(topic, 1, payload_size);
       return {};
     }
     if (list != nullptr) rd_kafka_headers_destroy(list);
@@ -126,8 +152,9 @@ Status Producer::produce(rd_kafka_topic_t* topic, int32_t partition, RecordBatch
                            static_cast<int>(size - done));
     // From the first that was not taken on, none was.
     const size_t from = done;
-    while (done < size && messages_[done].err == RD_KAFKA_RESP_ERR_NO_ERROR) ++done;
-    produced_ += done - from;
+    uint64_t bytes = 0;
+    for (; done < size && messages_[done].err == RD_KAFKA_RESP_ERR_NO_ERROR; ++done) bytes += messages_[done].len;
+    count(topic, done - from, bytes);
     if (done == size) break;
     if (messages_[done].err != RD_KAFKA_RESP_ERR__QUEUE_FULL) return refused(topic, partition, messages_[done].err);
     rd_kafka_poll(client_.get(), 50);
@@ -137,12 +164,18 @@ Status Producer::produce(rd_kafka_topic_t* topic, int32_t partition, RecordBatch
 }
 
 Status Producer::flush(int timeout_ms) {
-  const rd_kafka_resp_err_t code = rd_kafka_flush(client_.get(), timeout_ms);
+  // Nothing wakes a waiting flush when only errors are reported: it looks every 10 ms, and a millisecond here.
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
+  rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+  do {
+    code = rd_kafka_flush(client_.get(), 1);
+  } while (code == RD_KAFKA_RESP_ERR__TIMED_OUT && std::chrono::steady_clock::now() < deadline);
   if (!delivery_error_.empty())
     return Error{"delivering: " + std::exchange(delivery_error_, {}), "Kafka at " + bootstrap_, ""};
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
     return broker_error(bootstrap_, "records not acknowledged in time: " +
                                         std::to_string(queued()) + " left");
+  count_acknowledged();
   return {};
 }
 

@@ -18,6 +18,7 @@ struct ProducerConfig {
   std::string transactional_id;  // empty: idempotent only
   int linger_ms = 20;
   int transaction_timeout_ms = 60000;
+  std::string prefix;  // left out of the topics' names in metrics
   Config extra;
 };
 
@@ -45,7 +46,7 @@ class Producer {
   // Serves delivery reports without waiting.
   void poll() { rd_kafka_poll(client_.get(), 0); }
   int queued() const { return rd_kafka_outq_len(client_.get()); }
-  // Records produced and acknowledged so far (acknowledged only without a transactional id).
+  // Records taken on so far.
   uint64_t produced() const { return produced_; }
 
   // Transactions, see the table of errors in docs/architecture.md: fatal = make a new producer.
@@ -62,11 +63,21 @@ class Producer {
  private:
   Producer() = default;
   static void on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque);
+  // What was taken on for a topic since the last flush.
+  struct Pending {
+    uint64_t records = 0;
+    uint64_t bytes = 0;
+  };
+  void count(rd_kafka_topic_t* topic, uint64_t records, uint64_t bytes);
+  void count_acknowledged();
+  std::string label(const std::string& topic) const;
 
   ClientPtr client_;
   std::unordered_map<std::string, TopicPtr> topics_;
+  std::unordered_map<rd_kafka_topic_t*, Pending> pending_;
   std::vector<rd_kafka_message_t> messages_;  // of the batch at hand; kept for its memory
   std::string bootstrap_;
+  std::string prefix_;
   std::string delivery_error_;
   uint64_t produced_ = 0;
 };

@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "core/metrics.h"
 #include "core/stop_signal.h"
+#include "processors/runtime/commit_phases.h"
 #include "processors/runtime/fault_point.h"
 #include "processors/runtime/lane_outputs.h"
 #include "processors/runtime/partition_log.h"
@@ -20,11 +21,13 @@ namespace {
 
 constexpr int kInitTimeoutMs = 30000;
 constexpr int kAskTimeoutMs = 1000;
-constexpr int kLagEveryMs = 5000;
+constexpr int kReportEveryMs = 5000;
 constexpr int kLongestTransactionMs = 120000;
 constexpr int kBackoffMs = 200;
 constexpr int kLongestBackoffMs = 5000;
 constexpr int64_t kTellAgainMs = 60000;  // a problem that stays
+constexpr int kIdleWaitMs = 50;
+constexpr int kBusyWaitMs = 10;
 constexpr size_t kBatch = 2000;
 // A lane that is behind commits less often: a commit costs the same for few records and for many,
 // and what is combined per commit is combined better.
@@ -33,6 +36,7 @@ constexpr int kBusyCommitMs = 150;  // just behind: what comes in bursts is comb
 constexpr int64_t kSlowCommitMs = 200;
 
 Error call_failed(const kafka::CallError& error, std::string_view what) {
+  if (error.code == RD_KAFKA_RESP_ERR__FENCED) metrics::counter("producer_fenced_total").Increment();
   return Error{fmt::format("{}: {}", what, error.text), "Kafka transaction", ""};
 }
 
@@ -61,6 +65,8 @@ Lane::~Lane() {
   stopping_ = true;
   if (restorer_) restorer_->cancel();
   if (consumer_) consumer_->close();
+  slots_.clear();
+  report_state();
 }
 
 // ---- life -------------------------------------------------------------------------------------
@@ -77,7 +83,7 @@ Status Lane::run(std::stop_token stop) {
   std::vector<kafka::MessagePtr> batch;
   while (!stop.stop_requested()) {
     batch.clear();
-    read(stop, open_ || restorer_->busy() ? 10 : 50, batch);
+    read(stop, batch);
     if (!fatal_.what.empty()) return fatal_;
     const Status status = turn(batch);
     if (!fatal_.what.empty()) return fatal_;
@@ -108,12 +114,14 @@ Status Lane::run(std::stop_token stop) {
   return {};
 }
 
-void Lane::read(std::stop_token stop, int idle_ms, std::vector<kafka::MessagePtr>& batch) {
-  if (!options_.pace) return consumer_->consume(idle_ms, kBatch, batch);
+void Lane::read(std::stop_token stop, std::vector<kafka::MessagePtr>& batch) {
+  int idle_ms = restorer_->busy() ? kBusyWaitMs : kIdleWaitMs;
+  if (open_) idle_ms = static_cast<int>(std::clamp<int64_t>(begun_at_ + commit_interval(false) - steady_ms(), 0, kBusyWaitMs));
+  if (!options_.pace) return consumer_->consume_ready(idle_ms, kBatch, batch);
   const size_t granted = options_.pace->grant(kBatch);
   if (granted == 0) pause_for(stop, std::chrono::milliseconds(idle_ms));
   // One at least: it is in there that a rebalance is answered.
-  consumer_->consume(granted == 0 ? 0 : idle_ms, std::max<size_t>(granted, 1), batch);
+  consumer_->consume_ready(granted == 0 ? 0 : idle_ms, std::max<size_t>(granted, 1), batch);
   if (batch.size() < granted) options_.pace->put_back(granted - batch.size());
 }
 
@@ -125,7 +133,7 @@ Status Lane::turn(std::vector<kafka::MessagePtr>& batch) try {
   if (!open_ || steady_ms() - begun_at_ >= commit_interval(batch.size() == kBatch) ||
       uncommitted_ >= options_.commit_records)
     SUJIP_CHECK_OK(commit(checkpoint_is_due()));
-  if (steady_ms() - lag_reported_at_ >= kLagEveryMs) report_lag();
+  if (steady_ms() - reported_at_ >= kReportEveryMs) report();
   return {};
 } catch (const std::exception& e) {
   // A task or the store met a broken environment (a log that cannot be read, a full disk).
@@ -178,6 +186,7 @@ Status Lane::start_producer() {
   config.bootstrap = options_.bootstrap;
   config.transactional_id = options_.names.group(options_.group) + "-" + options_.instance;
   config.client_id = config.transactional_id;
+  config.prefix = options_.names.prefix();
   config.transaction_timeout_ms = options_.transaction_timeout_ms;
   // Full batches go at once and a commit sends the rest: waiting costs no latency and saves
   // requests.
@@ -286,49 +295,6 @@ void Lane::revoked(bool lost) {
   fault_point(options_.group, "revoke_end");
 }
 
-void Lane::report_lag() {
-  lag_reported_at_ = steady_ms();
-  std::vector<Slot*> slots;
-  std::vector<kafka::TopicPartition> inputs;
-  for (auto& [name, slot] : slots_) {
-    if (!slot->restored) continue;
-    slots.push_back(slot.get());
-    inputs.push_back(slot->input);
-  }
-  const auto stable = consumer_->ends(inputs, kAskTimeoutMs);
-  if (!stable.ok()) return;
-  for (size_t i = 0; i < slots.size(); ++i) {
-    const Slot& slot = *slots[i];
-    int64_t low = 0;
-    int64_t end = 0;
-    rd_kafka_get_watermark_offsets(consumer_->handle(), slot.input.topic.c_str(),
-                                   slot.input.partition, &low, &end);
-    const metrics::Labels labels = {
-        {"topic", options_.names.label(options_.names.plain(slot.input.topic))},
-        {"partition", std::to_string(slot.input.partition)}};
-    const auto set = [&](const char* name, int64_t value) {
-      metrics::gauge(name, labels).Set(static_cast<double>(std::max<int64_t>(0, value)));
-    };
-    // The gap of the last stable offset to the end alone is normal; one that stands still is an
-    // open transaction that hangs.
-    set("consumer_lag", (*stable)[i] - slot.next_offset);
-    set("partition_last_stable_offset", (*stable)[i]);
-    set("partition_uncommitted_offsets", end - (*stable)[i]);
-    if (slot.newest > 0)
-      metrics::gauge("consumer_position_timestamp_seconds", labels)
-          .Set(static_cast<double>(slot.newest) / 1000);
-  }
-}
-
-// Asked for anew each time: the counters of a generation are muted until it is the live one.
-void Lane::count_consumed(Slot& slot) const {
-  const int64_t records = std::exchange(slot.processed, 0);
-  if (records == 0) return;
-  metrics::counter("processor_records_consumed_total",
-                   {{"topic", options_.names.label(options_.names.plain(slot.input.topic))}})
-      .Increment(static_cast<double>(records));
-}
-
 // ---- records ----------------------------------------------------------------------------------
 
 Status Lane::handle(std::vector<kafka::MessagePtr>& batch) {
@@ -422,27 +388,36 @@ Status Lane::commit(bool save) {
   for (const Checkpoint& c : plan)
     if (!c.slot->touched) offsets.push_back({c.slot->input, c.slot->next_offset});
   SUJIP_CHECK_OK(end_transaction(offsets));
-  if (!plan.empty()) SUJIP_CHECK_OK(write(plan));
+  if (!plan.empty()) {
+    CommitPhases phases;
+    SUJIP_CHECK_OK(write(plan));
+    phases.ended("store");
+  }
   for (auto& [name, slot] : slots_) {
     slot->touched = false;
     if (slot->restored) slot->store->release_memory();
-    count_consumed(*slot);
   }
+  count_committed();
   return {};
 }
 
 Status Lane::end_transaction(const std::vector<kafka::Position>& offsets) {
   const int64_t at = steady_ms();
+  CommitPhases phases;
   fault_point(options_.group, "before_offsets");
   if (const auto error = producer_->send_offsets(kafka::to_list(offsets).get(), membership_.get(),
                                                  options_.transaction_timeout_ms);
       error)
     return call_failed(error, "sending offsets");
+  phases.ended("send_offsets");
+  SUJIP_CHECK_OK(producer_->flush(options_.transaction_timeout_ms));
+  phases.ended("flush");
   fault_point(options_.group, "before_commit");
   kafka::CallError error = producer_->commit_transaction(-1);
   while (error && error.retriable && steady_ms() - at < 2LL * options_.transaction_timeout_ms)
     error = producer_->commit_transaction(-1);
   if (error) return call_failed(error, "committing");
+  phases.ended("end");
   fault_point(options_.group, "after_commit");
   metrics::counter("transactions_committed_total").Increment();
   metrics::histogram("transaction_duration_seconds")

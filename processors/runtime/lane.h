@@ -38,8 +38,7 @@ struct LaneOptions {
   std::string group;                // e.g. "entity"; the group id is made from it
   std::string instance;             // stable name: transactional id and static membership
   std::vector<std::string> inputs;  // topics, as the catalogue has them
-  int commit_interval_ms =
-      20;  // from the first record of a transaction; longer when commits are slow
+  int commit_interval_ms = 30;      // from the first record of a transaction; longer when commits are slow
   int64_t commit_records = 200000;
   int checkpoint_interval_ms = 3000;
   size_t checkpoint_bytes =
@@ -79,8 +78,8 @@ class Lane {
     std::map<std::string, int64_t> positions;
   };
 
-  // Asks for records; `idle_ms`: how long it may wait for the first.
-  void read(std::stop_token stop, int idle_ms, std::vector<kafka::MessagePtr>& batch);
+  // Asks for records: what is there, or waits a little for the first.
+  void read(std::stop_token stop, std::vector<kafka::MessagePtr>& batch);
   // One round of the loop: recover or take restored partitions in, process, commit when due.
   Status turn(std::vector<kafka::MessagePtr>& batch);
   // How long the open transaction may be; `behind`: more is waiting than a batch holds.
@@ -105,8 +104,11 @@ class Lane {
   std::vector<Checkpoint> plan_checkpoint();
   Status write(const std::vector<Checkpoint>& plan);
   void give_up(const char* reason);
+  // Metrics, see lane_metrics.cc.
+  void report();
   void report_lag();
-  void count_consumed(Slot& slot) const;
+  void report_state();
+  void count_committed();
   std::string topic_name(const std::string& name) const { return options_.names.topic(name); }
 
   LaneOptions options_;
@@ -127,7 +129,8 @@ class Lane {
   int64_t commit_took_ms_ = 0;         // the last one
   int64_t behind_at_ = INT64_MIN / 2;  // steady ms when more was waiting than a batch holds
   int64_t checkpointed_at_ = 0;
-  int64_t lag_reported_at_ = 0;
+  int64_t reported_at_ = 0;
+  double reported_state_bytes_ = 0;    // of memory
   Error fatal_;
 };
 

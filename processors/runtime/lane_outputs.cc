@@ -1,5 +1,7 @@
 #include "processors/runtime/lane_outputs.h"
 
+#include <utility>
+
 #include "core/metrics.h"
 #include "core/murmur2.h"
 #include "topics/catalogue.h"
@@ -22,7 +24,7 @@ Lane::LaneOutputs::Stream& Lane::LaneOutputs::stream(std::string_view topic) {
   if (last_ != streams_.end() && last_->first == topic) return last_->second;
   last_ = streams_.find(topic);
   if (last_ == streams_.end()) {
-    Stream made{producer_.topic(names_.topic(topic)), {}};
+    Stream made{producer_.topic(names_.topic(topic)), {}, 0};
     made.partitions.resize(static_cast<size_t>(partitions_));
     last_ = streams_.emplace(std::string(topic), std::move(made)).first;
   }
@@ -36,7 +38,7 @@ void Lane::LaneOutputs::emit(std::string_view topic, int32_t partition, std::str
   if (partition == kByKey) partition = partition_of(key, partitions_);
   kafka::RecordBatch& batch = to.partitions[static_cast<size_t>(partition)];
   batch.add(key, value);
-  ++emitted_;
+  ++to.records;
   if (batch.bytes().size() >= kBatchBytes) status_ = producer_.produce(to.topic, partition, batch);
 }
 
@@ -48,14 +50,22 @@ Status Lane::LaneOutputs::flush() {
   return status_;
 }
 
+void Lane::LaneOutputs::count_committed() {
+  for (auto& [name, to] : streams_)
+    if (const int64_t records = std::exchange(to.records, 0); records > 0)
+      metrics::counter("processor_records_produced_total", {{"topic", names_.label(name)}})
+          .Increment(static_cast<double>(records));
+}
+
 void Lane::LaneOutputs::emit_control(std::string_view topic, int32_t partition, const Scope& scope,
                                      const RunId& run, RecordKind kind, std::string_view value) {
   if (!status_.ok()) return;
   // The raw topics belong to all generations: only the one that is live says what is to be done.
   if (live_ && !live_->decides(scope.dataset)) return;
   RawHeaders headers(scope, run);
-  status_ = producer_.produce(stream(topic).topic, partition, scope.subject(), value, headers.control(kind));
-  ++emitted_;
+  Stream& to = stream(topic);
+  status_ = producer_.produce(to.topic, partition, scope.subject(), value, headers.control(kind));
+  ++to.records;
 }
 
 void Lane::LaneOutputs::dead_letter(const Record& record, std::string_view dataset,

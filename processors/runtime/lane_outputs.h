@@ -25,8 +25,9 @@ class Lane::LaneOutputs : public Outputs {
 
   // Hands what was collected to the producer: before offsets are sent.
   Status flush();
+  // The transaction is committed: counts what it held.
+  void count_committed();
   void set_input(const kafka::TopicPartition* input) { input_ = input; }
-  int64_t emitted() const { return emitted_; }
   // The first produce() that failed; success otherwise.
   const Status& status() const { return status_; }
 
@@ -35,6 +36,7 @@ class Lane::LaneOutputs : public Outputs {
   struct Stream {
     rd_kafka_topic_t* topic;
     std::vector<kafka::RecordBatch> partitions;
+    int64_t records = 0;  // of the open transaction
   };
   Stream& stream(std::string_view topic);
 
@@ -46,7 +48,6 @@ class Lane::LaneOutputs : public Outputs {
   Streams streams_;
   Streams::iterator last_ = streams_.end();
   const kafka::TopicPartition* input_ = nullptr;
-  int64_t emitted_ = 0;
   Status status_;
 };
 

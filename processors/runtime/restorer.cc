@@ -15,6 +15,22 @@ constexpr int kPatienceMs = 60000;  // until a step that does not get on is give
 
 Error cancelled() { return Error{"cancelled", "reading state back", ""}; }
 
+// What is still to be read back, added up over all lanes of a group.
+class Remaining {
+ public:
+  explicit Remaining(const std::string& store) : gauge_(metrics::gauge("state_restore_records_remaining", {{"store", store}})) {}
+  ~Remaining() { set(0); }
+  Remaining(const Remaining&) = delete;
+  void set(int64_t records) {
+    gauge_.Increment(static_cast<double>(records - told_));
+    told_ = records;
+  }
+
+ private:
+  prometheus::Gauge& gauge_;
+  int64_t told_ = 0;
+};
+
 }  // namespace
 
 std::string encode_positions(const StatePositions& positions) {
@@ -127,7 +143,7 @@ Status Lane::Restorer::restore(const std::stop_token& stop, const std::vector<Sl
     if (r.open()) records += r.end - r.from;
   SUJIP_CHECK_OK(read(stop, std::move(readings)));
   fault_point(options_.group, "restore_end");
-  metrics::gauge("state_restore_duration_seconds", {{"store", options_.group}})
+  metrics::gauge("state_restore_duration_seconds", {{"store", options_.names.label(options_.group)}})
       .Set(static_cast<double>(steady_ms() - started) / 1000);
   log::info("{} lane {}: {} partitions taken over in {} ms, {} of them for {} offsets of state",
             options_.group, options_.instance, slots.size(), steady_ms() - started,
@@ -260,6 +276,7 @@ Status Lane::Restorer::read(const std::stop_token& stop, std::vector<Reading> re
   for (auto& [slot, progress] : slots)
     if (progress.open == 0) SUJIP_CHECK_OK(finish(*slot));
   if (open.empty()) return {};
+  Remaining remaining(options_.names.label(options_.group));
   SUJIP_CHECK_OK(reader_->assign(from));
   std::vector<kafka::MessagePtr> batch;
   int64_t heard = steady_ms();
@@ -313,6 +330,9 @@ Status Lane::Restorer::read(const std::stop_token& stop, std::vector<Reading> re
       if (--progress.open > 0) continue;
       SUJIP_CHECK_OK(finish(slot));
     }
+    int64_t left = 0;
+    for (const auto& [name, r] : open) left += r->end - slots[r->slot].positions[r->topic];
+    remaining.set(left);
     const size_t share = options_.checkpoint_bytes / slots.size();
     for (auto& [slot, progress] : slots) {
       if (progress.open == 0) continue;

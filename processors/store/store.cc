@@ -282,4 +282,10 @@ uint64_t Store::bytes_on_disk() const {
   return out;
 }
 
+uint64_t Store::pages_on_disk() const {
+  uint64_t out = 0;
+  impl_->db->GetIntProperty(rocksdb::DB::Properties::kEstimateNumKeys, &out);
+  return out;
+}
+
 }  // namespace sujip

@@ -72,6 +72,7 @@ class Store {
   static uint64_t task_id(std::string_view name);
 
   uint64_t bytes_on_disk() const;
+  uint64_t pages_on_disk() const;  // estimated
 
  private:
   Store();

@@ -175,6 +175,7 @@ void retry(const Settings& settings, const std::vector<std::string>& places, con
   kafka::ProducerConfig config;
   config.bootstrap = settings.kafka;
   config.client_id = "sujip-dead";
+  config.prefix = settings.prefix;
   config.linger_ms = 0;
   const auto producer = kDead.value(kafka::Producer::create(config), kExitEnvironment);
   for (const std::string& text : places) retry_one(settings, connection, *producer, parse_place(text));

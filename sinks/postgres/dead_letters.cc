@@ -89,6 +89,7 @@ Status DeadLetters::produce(const Batch& batch, const std::vector<BadRow>& bad, 
     kafka::ProducerConfig config;
     config.bootstrap = bootstrap_;
     config.client_id = "sujip-sink";
+    config.prefix = names_.prefix();
     config.linger_ms = 5;
     SUJIP_TRY(producer_, kafka::Producer::create(config));
   }

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "core/metrics.h"
+
 namespace sujip::sink {
 namespace {
 
@@ -16,12 +18,19 @@ const char* name_of(Meet meet) {
   return meet == Meet::merge ? "merge" : "insert";
 }
 
-Status run_arrays(pg::Connection& connection, const std::string& name,
-                  const std::vector<std::string>& arrays) {
+// How many rows it changed.
+Result<int64_t> run_arrays(pg::Connection& connection, const std::string& name, const std::vector<std::string>& arrays) {
   std::vector<const char*> texts;
   for (const std::string& array : arrays) texts.push_back(array.c_str());
-  SUJIP_CHECK_OK(connection.run_texts(name, texts));
-  return {};
+  SUJIP_TRY(const pg::Rows rows, connection.run_texts(name, texts));
+  return rows.affected();
+}
+
+// The others of `sent` rows were not newer than those of the table.
+void count_stale(const Table& table, size_t sent, int64_t written) {
+  const int64_t stale = static_cast<int64_t>(sent) - written;
+  if (table.conflict == Conflict::newer && stale > 0)
+    metrics::counter("sink_stale_rejected_total", {{"table", table.name}}).Increment(static_cast<double>(stale));
 }
 
 Status upsert_arrays(pg::Connection& connection, const Table& table, const Rows& rows,
@@ -30,7 +39,9 @@ Status upsert_arrays(pg::Connection& connection, const Table& table, const Rows&
   SUJIP_CHECK_OK(connection.prepare(name, upsert_arrays_sql(table, meet)));
   std::vector<std::string> arrays(table.columns.size());
   for (size_t c = 0; c < arrays.size(); ++c) rows.append_array(arrays[c], c, which);
-  return run_arrays(connection, name, arrays);
+  SUJIP_TRY(const int64_t written, run_arrays(connection, name, arrays));
+  count_stale(table, which.size(), written);
+  return {};
 }
 
 Status send_lines(pg::Connection& connection, const Rows& rows, std::span<const uint32_t> which) {
@@ -57,7 +68,8 @@ Status upsert_copy(pg::Connection& connection, const Table& table, const Rows& r
   SUJIP_CHECK_OK(connection.copy_end());
   const std::string name = statement_name(name_of(meet), table) + ":batch";
   SUJIP_CHECK_OK(connection.prepare(name, upsert_batch_sql(table, meet)));
-  SUJIP_CHECK_OK(connection.run_texts(name, {}));
+  SUJIP_TRY(const pg::Rows done, connection.run_texts(name, {}));
+  count_stale(table, which.size(), done.affected());
   return {};
 }
 

@@ -12,13 +12,14 @@ import pathlib
 import sys
 import threading
 import time
+import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "support"))
 import confluent_kafka
 import psycopg2
 
-from bench import Database, Broker, Sujip, cpu_seconds, finish, peak_rss_mb, say
+from bench import Database, Broker, Sujip, cpu_seconds, finish, free_port, peak_rss_mb, say
 from streams import workload
 
 RAW, ROLLUP = "bench.report.raw", "bench.rollup.ad_report"
@@ -79,11 +80,13 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--rate", type=int, default=5000)
     p.add_argument("--seconds", type=int, default=60)
-    p.add_argument("--warm", type=int, default=20, help="seconds before the first probe: a broker starts cold")
+    p.add_argument("--warm", type=int, default=40, help="seconds before the first probe, half of them at four times the "
+                   "rate: a broker starts cold, and its compiler would be measured")
     p.add_argument("--probes", type=int, default=20, help="probes a second")
-    p.add_argument("--commit-interval", type=int, default=20)
+    p.add_argument("--commit-interval", type=int, default=30)
     p.add_argument("--program", default=str(HERE.parents[1] / "build/release/sujip"))
     p.add_argument("--work", default="/var/tmp/sujip-bench")
+    p.add_argument("--metrics", metavar="FILE", help="keep the processor's metrics of the end: where the time goes")
     args = p.parse_args()
     data = workload(3_000_000, args.work)
     broker = Broker()
@@ -93,12 +96,14 @@ def main():
         sujip.environment["SUJIP_PG"] = database.uri
         sujip.call("topics", "apply")
         sujip.call("db", "migrate")
-        roles = [sujip.start("process", "--commit-interval", str(args.commit_interval)), sujip.start("sink")]
+        metrics = f"127.0.0.1:{free_port()}" if args.metrics else ""
+        roles = [sujip.start("process", "--commit-interval", str(args.commit_interval), SUJIP_METRICS=metrics),
+                 sujip.start("sink")]
         waiting = {}
         totals, rows = Totals(broker.address), Rows(database.uri, waiting)
         totals.start()
         rows.start()
-        producer = confluent_kafka.Producer({"bootstrap.servers": broker.address, "linger.ms": 5,
+        producer = confluent_kafka.Producer({"bootstrap.servers": broker.address, "linger.ms": 5, "queue.buffering.max.messages": 1000000,
                                              "compression.type": "lz4"})
         probe = ('{"medium":"%s","account":"probe","date":"2026-01-05","campaign":"c","keyword_id":"kw",'
                  '"device":"PC","impressions":1,"clicks":1,"cost":1,"conversions":0,"conversion_value":0}')
@@ -108,23 +113,26 @@ def main():
         warm = args.warm
         with open(data / "events.jsonl", "rb") as events:
             while (elapsed := time.monotonic() - began) < args.seconds + warm:
-                while sent < elapsed * args.rate:
+                while sent < args.rate * (elapsed + 3 * min(elapsed, warm / 2)):
                     key, value = events.readline().rstrip(b"\n").split(b"\t", 1)
                     producer.produce(RAW, value, key)
                     sent += 1
                 number = int((elapsed - warm) * args.probes)
                 if number >= 0 and f"probe-{number}" not in waiting:
-                    cpu = cpu or cpu_seconds(*(r.pid for r in roles))
+                    cpu = cpu or [cpu_seconds(*(r.pid for r in roles)), cpu_seconds(broker.pid)]
                     name = f"probe-{number}"
                     waiting[name] = time.monotonic()
                     producer.produce(RAW, probe % name, f"{name}|probe|2026-01-05|kw|PC")
                 producer.poll(0)
                 time.sleep(0.001)  # paces the feed
         producer.flush(30)
+        used = [cpu_seconds(*(r.pid for r in roles)) - cpu[0], cpu_seconds(broker.pid) - cpu[1]]
+        if args.metrics:
+            with urllib.request.urlopen(f"http://{metrics}/metrics", timeout=5) as page:
+                pathlib.Path(args.metrics).write_bytes(page.read())
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline and not (len(totals.seen) == len(rows.seen) == len(waiting)):
             time.sleep(0.05)
-        used = cpu_seconds(*(r.pid for r in roles)) - cpu
         totals.stop.set()
         rows.stop.set()
         to_total = [1000 * (totals.seen[n] - t) for n, t in waiting.items() if n in totals.seen]
@@ -140,7 +148,8 @@ def main():
                   "rollup_p99_ms": round(percentile(to_total, 0.99), 1),
                   "postgres_p50_ms": round(percentile(to_row, 0.5), 1),
                   "postgres_p99_ms": round(percentile(to_row, 0.99), 1),
-                  "cores_used": round(used / (args.seconds or 1), 2),
+                  "cores_used": round(used[0] / (args.seconds or 1), 2),
+                  "broker_cores": round(used[1] / (args.seconds or 1), 2),
                   "rss_mb": [peak_rss_mb(r.pid) for r in roles]}
         for role in roles:
             sujip.stop(role)

@@ -268,7 +268,7 @@ def arguments(doc):
     p.add_argument("--rounds", type=int, default=1)
     p.add_argument("--lanes", type=int, default=2)
     p.add_argument("--cache-mb", type=int, default=0)
-    p.add_argument("--commit-interval", type=int, default=20)
+    p.add_argument("--commit-interval", type=int, default=30)
     p.add_argument("--full", action="store_true", help="check every change against the one before it")
     p.add_argument("--no-verify", action="store_true", help="for profiling")
     p.add_argument("--perf", metavar="FILE", help="record a profile of our side")

@@ -66,7 +66,8 @@ class Broker:
         self.environment = clean_environment() | {
             "KAFKA_PORT": str(port), "KAFKA_DATA": str(self.folder / "kafka"), "KAFKA_HEAP": heap,
             # Every change is counted afterwards, those too that compaction would take away.
-            "KAFKA_EXTRA": "log.cleaner.min.compaction.lag.ms=86400000"}
+            "KAFKA_EXTRA": "|".join(["log.cleaner.min.compaction.lag.ms=86400000",
+                                     *filter(None, [os.environ.get("KAFKA_EXTRA")])])}
         done = subprocess.run([KAFKA, "start"], env=self.environment, capture_output=True, text=True)
         if done.returncode:
             shutil.rmtree(self.folder, ignore_errors=True)

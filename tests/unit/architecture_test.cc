@@ -141,6 +141,20 @@ TEST(Architecture, TasksKnowNeitherClockNorBroker) {
         ADD_FAILURE() << place(line);
 }
 
+// A name in the catalogue that nobody sets is a promise to dashboards that nobody keeps.
+TEST(Architecture, EveryMetricIsSetSomewhere) {
+  std::set<std::string> unset;
+  const std::regex entry("^ *\\{\"([a-z_]+)\", Kind::.*");
+  for (const Line& line : lines())
+    if (std::smatch match; line.file == "core/metrics.cc" && std::regex_match(line.text, match, entry)) unset.insert(match[1]);
+  EXPECT_GT(unset.size(), 40U);
+  for (const Line& line : lines()) {
+    if (line.file == "core/metrics.cc") continue;
+    std::erase_if(unset, [&](const std::string& name) { return line.text.find('"' + name + '"') != line.text.npos; });
+  }
+  EXPECT_EQ(unset, std::set<std::string>());
+}
+
 TEST(Architecture, NoFolderIsALumberRoom) {
   for (const Line& line : lines())
     for (const char* name : {"utils", "util", "common", "manager", "helpers", "misc"}) {
