@@ -62,9 +62,10 @@ Result<std::unique_ptr<GenerationLanes>> GenerationLanes::start(const Settings& 
       lane.memory = memory;
       lane.live = live;
       if (&stage == &self->stages_.front()) lane.pace = pace;  // the others get no more than what comes out of it
-      self->threads_.emplace_back([me = self.get(), lane, make = stage.make] {
+      self->threads_.emplace_back([me = self.get(), lane, make = stage.make]() mutable {
+        lane.beat = me->watch_.watch(fmt::format("{} lane {}", lane.group, lane.instance));
         pthread_setname_np(pthread_self(), fmt::format("{}-{}", lane.group, lane.instance).substr(0, 15).c_str());
-        Lane runner(lane, *me->store_, make);
+        Lane runner(std::move(lane), *me->store_, make);
         if (const Status s = runner.run(me->stop_.get_token()); !s.ok()) {
           const std::lock_guard lock(me->mutex_);
           if (!me->problem_) me->problem_ = s.error();
@@ -79,6 +80,7 @@ Result<std::unique_ptr<GenerationLanes>> GenerationLanes::start(const Settings& 
 
 GenerationLanes::~GenerationLanes() {
   stop_.request_stop();
+  watch_.stopping();
   threads_.clear();  // joins
 }
 

@@ -13,6 +13,7 @@
 #include "core/settings.h"
 #include "processors/normalize/normalizers.h"
 #include "processors/process.h"
+#include "processors/runtime/stuck_watch.h"
 #include "processors/topology.h"
 #include "topics/generation.h"
 
@@ -47,6 +48,7 @@ class GenerationLanes {
   std::stop_source stop_;
   mutable std::mutex mutex_;
   std::optional<Error> problem_;
+  StuckWatch watch_;
   std::vector<std::jthread> threads_;
 };
 

@@ -87,6 +87,8 @@ Result<std::unique_ptr<Consumer>> Consumer::create(const ConsumerConfig& config)
   SUJIP_TRY(rd_kafka_conf_t * conf, make_conf(base, config.extra));
   std::unique_ptr<Consumer> self(new Consumer);
   self->bootstrap_ = config.bootstrap;
+  self->group_ = config.group;
+  self->client_id_ = config.client_id;
   rd_kafka_conf_set_opaque(conf, self.get());
   rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
   std::array<char, 512> reason{};
@@ -107,6 +109,24 @@ void Consumer::close() {
   closing_ = true;
   queue_.reset();
   rd_kafka_consumer_close(client_.get());
+}
+
+void Consumer::abandon() {
+  if (!client_ || closing_) return;
+  closing_ = true;
+  queue_.reset();
+  rd_kafka_destroy_flags(client_.release(), RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+}
+
+std::optional<bool> Consumer::is_member(int timeout_ms) {
+  const rd_kafka_group_list* list = nullptr;
+  if (rd_kafka_list_groups(client_.get(), group_.c_str(), &list, timeout_ms) != RD_KAFKA_RESP_ERR_NO_ERROR) return {};
+  const std::unique_ptr<const rd_kafka_group_list, decltype(&rd_kafka_group_list_destroy)> owner(list, rd_kafka_group_list_destroy);
+  if (list->group_cnt != 1 || list->groups[0].err != RD_KAFKA_RESP_ERR_NO_ERROR) return {};
+  const rd_kafka_group_info& group = list->groups[0];
+  if (const std::string_view state = group.state; state != "Stable" && state != "Empty" && state != "Dead") return {};
+  return std::any_of(group.members, group.members + group.member_cnt,
+                     [&](const rd_kafka_group_member_info& member) { return client_id_ == member.client_id; });
 }
 
 void Consumer::on_rebalance(rd_kafka_t* client, rd_kafka_resp_err_t code,

@@ -3,6 +3,9 @@
 // Reads committed records only. All calls from one thread.
 
 #include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "core/kafka/client.h"
@@ -50,6 +53,11 @@ class Consumer {
   static Result<std::unique_ptr<Consumer>> create(const ConsumerConfig& config);
   ~Consumer();
 
+  // Whether the group has a member with this client's id. Nothing without an answer, and while the group takes members in.
+  std::optional<bool> is_member(int timeout_ms);
+  // Lets the client go as it is, without leaving the group; of the other members only close() may be called then.
+  void abandon();
+
   Status subscribe(const std::vector<std::string>& topics, Rebalance rebalance);
   Status assign(const std::vector<Position>& positions);
   Status add(const Position& position);        // incremental assign
@@ -93,6 +101,8 @@ class Consumer {
   std::vector<rd_kafka_message_t*> batch_;
   Rebalance rebalance_;
   std::string bootstrap_;
+  std::string group_;
+  std::string client_id_;
   // Of whoever is behind; see keep_fetching().
   std::chrono::steady_clock::time_point was_full_{};
   std::chrono::steady_clock::time_point woken_{};

@@ -26,6 +26,7 @@ constexpr int kLongestTransactionMs = 120000;
 constexpr int kBackoffMs = 200;
 constexpr int kLongestBackoffMs = 5000;
 constexpr int64_t kTellAgainMs = 60000;  // a problem that stays
+constexpr int kSessionsOutside = 6;  // without partitions, until the broker is asked why
 constexpr int kIdleWaitMs = 50;
 constexpr int kBusyWaitMs = 10;
 constexpr size_t kBatch = 2000;
@@ -83,6 +84,8 @@ Status Lane::run(std::stop_token stop) {
   std::vector<kafka::MessagePtr> batch;
   while (!stop.stop_requested()) {
     batch.clear();
+    if (options_.beat) options_.beat->round();
+    if (is_outside()) SUJIP_CHECK_OK(renew_consumer());
     read(stop, batch);
     if (!fatal_.what.empty()) return fatal_;
     const Status status = turn(batch);
@@ -176,6 +179,30 @@ Status Lane::start_consumer() {
                                          return std::vector<kafka::Position>();
                                        },
                                        [this](const auto&, bool lost) { revoked(lost); }});
+}
+
+// A client may stop trying to join its group, and never say so: seen with librdkafka 2.0.2 when a broker had lost its
+// coordinator for a while. Lanes without partitions are rare, so the broker is asked once a minute.
+bool Lane::is_outside() {
+  const int64_t now = steady_ms();
+  if (!slots_.empty() || broken_) {
+    without_since_ = 0;
+    return false;
+  }
+  if (without_since_ == 0) without_since_ = now;
+  if (now - without_since_ < options_.session_timeout_ms * kSessionsOutside) return false;
+  without_since_ = now;
+  return consumer_->is_member(kAskTimeoutMs) == false;
+}
+
+Status Lane::renew_consumer() {
+  log::warn("{} lane {}: the group does not know it, and the client does not join: a new one", options_.group,
+            options_.instance);
+  restorer_.reset();
+  membership_.reset();
+  consumer_->abandon();
+  consumer_.reset();
+  return start_consumer();
 }
 
 Status Lane::start_producer() {

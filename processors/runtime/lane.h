@@ -27,6 +27,7 @@
 #include "core/kafka/producer.h"
 #include "processors/runtime/pace.h"
 #include "processors/store/task_store.h"
+#include "processors/runtime/stuck_watch.h"
 #include "processors/task.h"
 #include "topics/generation.h"
 
@@ -51,6 +52,7 @@ struct LaneOptions {
   // Whether it decides for all. Others fold what was decided, write no verdicts and count nothing.
   std::shared_ptr<const topics::Liveness> live;
   std::shared_ptr<Pace> pace;  // none: as fast as it can
+  std::shared_ptr<StuckWatch::Beat> beat;  // told of each round; may be null
 };
 
 // Makes the task of one input partition. The store and the log outlive the task.
@@ -86,6 +88,10 @@ class Lane {
   int64_t commit_interval(bool behind);
   Status start_consumer();
   Status start_producer();
+  // The same for a client that has stopped trying to join its group.
+  Status renew_consumer();
+  // Whether the group has not known this lane for long.
+  bool is_outside();
   Status recover();
   void assigned(const std::vector<kafka::TopicPartition>& partitions);
   void revoked(bool lost);
@@ -130,6 +136,7 @@ class Lane {
   int64_t behind_at_ = INT64_MIN / 2;  // steady ms when more was waiting than a batch holds
   int64_t checkpointed_at_ = 0;
   int64_t reported_at_ = 0;
+  int64_t without_since_ = 0;          // steady ms since when it has no partitions; 0: it has
   double reported_state_bytes_ = 0;    // of memory
   Error fatal_;
 };
