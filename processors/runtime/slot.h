@@ -1,7 +1,6 @@
 #pragma once
 // One input partition of a lane: its task, the task's store, and how far it has come.
 
-#include <chrono>
 #include <map>
 #include <memory>
 #include <string>
@@ -9,14 +8,9 @@
 #include "core/metrics.h"
 #include "processors/runtime/lane.h"
 #include "processors/runtime/partition_log.h"
+#include "processors/runtime/steady_ms.h"
 
 namespace sujip {
-
-// Milliseconds of a clock that never jumps: for intervals and deadlines of lanes.
-inline int64_t steady_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
 
 // Up to which offset of each state topic (without prefix) a store holds the state, and of the input under kInputPosition.
 inline constexpr const char* kInputPosition = "input";

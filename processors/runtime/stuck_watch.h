@@ -13,6 +13,8 @@
 #include <string>
 #include <thread>
 
+#include "processors/runtime/steady_ms.h"
+
 namespace sujip {
 
 class StuckWatch {
@@ -32,21 +34,21 @@ class StuckWatch {
    public:
     explicit Beat(std::string name) : name_(std::move(name)) { round(); }
     // A round begins.
-    void round() { at_ = now(); }
+    void round() { at_ = steady_ms(); }
 
    private:
     friend class StuckWatch;
-    static int64_t now();
     std::string name_;
     std::atomic<int64_t> at_ = 0;  // steady ms
   };
   std::shared_ptr<Beat> watch(std::string name);
   // The lanes are told to stop: from now on only their end counts.
-  void stopping() { stopped_at_ = Beat::now(); }
+  void stopping() { stopped_at_ = steady_ms(); }
 
  private:
   void run(const std::stop_token& stop);
   void look();
+  void begin_anew(int64_t now);
 
   const Limits limits_;
   std::atomic<int64_t> stopped_at_ = 0;  // steady ms; 0: not yet
