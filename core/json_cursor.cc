@@ -3,7 +3,7 @@
 namespace sujip {
 namespace {
 
-bool ends_number(char c) { return c == ',' || c == '}' || c == ']'; }
+bool ends_word(char c) { return c == ',' || c == '}' || c == ']'; }
 
 // Behind the string that begins at `at`; nullptr when it does not end.
 const char* behind_string(const char* at, const char* end) {
@@ -16,25 +16,62 @@ const char* behind_string(const char* at, const char* end) {
 
 }  // namespace
 
-bool JsonCursor::string(std::string_view& out) {
+bool JsonCursor::escaped_string(std::string& out) {
   if (at_ == end_ || *at_ != '"') return false;
-  const char* const start = at_ + 1;
-  const auto* quote = static_cast<const char*>(std::memchr(start, '"', static_cast<size_t>(end_ - start)));
-  if (quote == nullptr) return false;
-  out = {start, static_cast<size_t>(quote - start)};
-  // A quote behind a backslash is not its end, and what stands before it is not what it means.
-  if (!out.empty() && std::memchr(start, '\\', out.size()) != nullptr) return false;
-  at_ = quote + 1;
+  out.clear();
+  for (const char* p = at_ + 1;;) {
+    const std::string_view rest(p, static_cast<size_t>(end_ - p));
+    const size_t size = find_json_special(rest);
+    if (size == rest.size()) return false;
+    out.append(rest, 0, size);
+    p += size + 1;
+    if (rest[size] == '"') {
+      at_ = p;
+      return true;
+    }
+    constexpr std::string_view kLetters = "\"\\/bfnrt";
+    const size_t letter = rest[size] == '\\' && p != end_ ? kLetters.find(*p++) : kLetters.npos;
+    if (letter == kLetters.npos) return false;
+    out += "\"\\/\b\f\n\r\t"[letter];
+  }
+}
+
+bool JsonCursor::units(int scale, int64_t& out) {
+  const char* p = at_;
+  const bool negative = p != end_ && *p == '-';
+  if (negative) ++p;
+  const char* const first = p;
+  uint64_t value = 0;
+  const auto digits = [&](int most) {
+    int n = 0;
+    for (; p != end_ && *p >= '0' && *p <= '9'; ++p, ++n) value = value * 10 + static_cast<uint64_t>(*p - '0');
+    return n > 0 && n <= most;
+  };
+  constexpr int kMostDigits = 18;
+  if (!digits(kMostDigits - scale) || (*first == '0' && p - first > 1)) return false;
+  int behind = 0;
+  if (p != end_ && *p == '.') {
+    const char* const point = p++;
+    if (!digits(scale)) return false;
+    behind = static_cast<int>(p - point) - 1;
+  }
+  for (; behind < scale; ++behind) value *= 10;
+  out = negative ? -static_cast<int64_t>(value) : static_cast<int64_t>(value);
+  at_ = p;
+  return true;
+}
+
+bool JsonCursor::word(std::string_view& out) {
+  const char* p = at_;
+  while (p < end_ && !ends_word(*p)) ++p;
+  if (p == at_) return false;
+  out = {at_, static_cast<size_t>(p - at_)};
+  at_ = p;
   return true;
 }
 
 bool JsonCursor::number(std::string_view& out) {
-  const char* p = at_;
-  while (p < end_ && !ends_number(*p)) ++p;
-  if (p == at_ || !((*at_ >= '0' && *at_ <= '9') || *at_ == '-')) return false;
-  out = {at_, static_cast<size_t>(p - at_)};
-  at_ = p;
-  return true;
+  return ((next() >= '0' && next() <= '9') || next() == '-') && word(out);
 }
 
 bool JsonCursor::value(std::string_view& out) {
@@ -60,8 +97,7 @@ bool JsonCursor::value(std::string_view& out) {
       ++p;
     } while (depth > 0);
   } else {
-    while (p < end_ && !ends_number(*p)) ++p;
-    if (p == at_) return false;
+    return word(out);
   }
   if (p == nullptr) return false;
   out = {at_, static_cast<size_t>(p - at_)};

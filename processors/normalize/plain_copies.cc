@@ -2,20 +2,19 @@
 
 #include <simdjson.h>
 
+#include "core/json_cursor.h"
 #include "core/json_text.h"
 #include "processors/normalize/convert.h"
-#include "processors/normalize/plain_text.h"
 #include "processors/normalize/raw_record.h"
 
 namespace sujip::normalize {
 namespace {
 
-bool read_value(PlainText& text, RowBuilder& row, int number) {
-  if (text.at == text.end) return false;
+bool read_value(JsonCursor& text, RowBuilder& row, int number) {
   const Field& field = row.dataset().fields[static_cast<size_t>(number)];
-  if (*text.at == '"') {
+  if (text.next() == '"') {
     RawValue value{RawValue::Kind::text, {}, {}};
-    const char* const start = text.at++;
+    const char* const start = text.at();
     if (!text.string(value.text)) {
       thread_local std::string unescaped;
       if (field.type != FieldType::string || !text.escaped_string(unescaped)) return false;
@@ -26,11 +25,11 @@ bool read_value(PlainText& text, RowBuilder& row, int number) {
       row.set_text_view(number, value.text);
       return true;
     }
-    value.raw = {start, static_cast<size_t>(text.at - start)};
+    value.raw = {start, static_cast<size_t>(text.at() - start)};
     thread_local std::string reason;
     return set_field(row, number, value, reason);
   }
-  if (*text.at == 'n') {
+  if (text.next() == 'n') {
     row.set_null(number);
     return text.literal("null");
   }
@@ -51,14 +50,14 @@ void PlainCopies::add(std::string_view column, int field) {
 
 bool PlainCopies::read(std::string_view json, const ColumnGuesses& guesses, RowBuilder& row) const {
   row.clear();
-  PlainText text{json.data(), json.data() + json.size()};
+  JsonCursor text(json);
   char before = '{';
   for (const auto& guess : guesses.of) {
     const int16_t column = guess.load(std::memory_order_relaxed);
-    if (column < 0 || !text.step(before)) return false;
+    if (column < 0 || !text.character(before)) return false;
     const auto& [literal, field] = columns_[static_cast<size_t>(column)];
-    if (!text.literal(literal) || !read_value(text, row, field) || text.at == text.end) return false;
-    if (*text.at == '}') return text.at + 1 == text.end && simdjson::validate_utf8(json.data(), json.size());
+    if (!text.literal(literal) || !read_value(text, row, field)) return false;
+    if (text.next() == '}') return text.rest().size() == 1 && simdjson::validate_utf8(json.data(), json.size());
     before = ',';
   }
   return false;

@@ -6,7 +6,7 @@
 #include <cstring>
 
 #include "core/expressions/arithmetic.h"
-#include "processors/normalize/plain_text.h"
+#include "core/json_cursor.h"
 
 namespace sujip::normalize {
 namespace {
@@ -105,25 +105,20 @@ Error not_json(simdjson::error_code code) {
 
 bool read_plain_fields(std::string_view json, std::vector<RawField>& out) {
   out.clear();
-  PlainText text{json.data(), json.data() + json.size()};
+  JsonCursor text(json);
   for (char before = '{';; before = ',') {
     RawField& field = out.emplace_back();
     RawValue& value = field.value;
-    if (!text.step(before) || !text.step('"') || !text.string(field.name) || !text.step(':')) return false;
-    const char* const start = text.at;
-    const auto passed = [&] { return std::string_view(start, static_cast<size_t>(text.at - start)); };
-    if (text.at != text.end && *text.at == '"') {
-      ++text.at;
-      if (!text.string(value.text)) return false;
+    if (!text.character(before) || !text.string(field.name) || !text.character(':')) return false;
+    if (text.string(value.text)) {
       value.kind = RawValue::Kind::text;
-      value.raw = passed();
-    } else {
-      while (text.at != text.end && *text.at != ',' && *text.at != '}') ++text.at;
-      if (!read_word(passed(), value)) return false;
+      value.raw = {value.text.data() - 1, value.text.size() + 2};
+    } else if (std::string_view word; !text.word(word) || !read_word(word, value)) {
+      return false;
     }
-    if (text.at != text.end && *text.at == '}') break;
+    if (text.next() == '}') break;
   }
-  return text.at + 1 == text.end && simdjson::validate_utf8(json.data(), json.size());
+  return text.rest().size() == 1 && simdjson::validate_utf8(json.data(), json.size());
 }
 
 Status read_fields(std::string_view json, std::vector<RawField>& out) {
