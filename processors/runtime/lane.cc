@@ -20,7 +20,6 @@ namespace sujip {
 namespace {
 
 constexpr int kInitTimeoutMs = 30000;
-constexpr int kAskTimeoutMs = 1000;
 constexpr int kReportEveryMs = 5000;
 constexpr int kLongestTransactionMs = 120000;
 constexpr int kBackoffMs = 200;

@@ -26,8 +26,8 @@
 #include "core/kafka/consumer.h"
 #include "core/kafka/producer.h"
 #include "processors/runtime/pace.h"
-#include "processors/store/task_store.h"
 #include "processors/runtime/stuck_watch.h"
+#include "processors/store/task_store.h"
 #include "processors/task.h"
 #include "topics/generation.h"
 
@@ -69,6 +69,7 @@ class Lane {
   Status run(std::stop_token stop);
 
  private:
+  static constexpr int kAskTimeoutMs = 1000;  // a question to the broker, between records
   class LaneOutputs;
   class LogReader;
   class PartitionLog;

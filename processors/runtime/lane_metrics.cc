@@ -9,11 +9,6 @@
 #include "processors/runtime/slot.h"
 
 namespace sujip {
-namespace {
-
-constexpr int kEndsTimeoutMs = 1000;
-
-}  // namespace
 
 void Lane::report() {
   reported_at_ = steady_ms();
@@ -29,7 +24,7 @@ void Lane::report_lag() {
     slots.push_back(slot.get());
     inputs.push_back(slot->input);
   }
-  const auto stable = consumer_->ends(inputs, kEndsTimeoutMs);
+  const auto stable = consumer_->ends(inputs, kAskTimeoutMs);
   if (!stable.ok()) return;
   for (size_t i = 0; i < slots.size(); ++i) {
     const Slot& slot = *slots[i];

@@ -91,6 +91,7 @@ def main():
     data = workload(3_000_000, args.work)
     broker = Broker()
     database = Database(broker.folder)
+    roles = []
     try:
         sujip = Sujip(broker, args.program, [HERE / "streams/ad_report.yaml"])
         sujip.environment["SUJIP_PG"] = database.uri
@@ -151,10 +152,10 @@ def main():
                   "cores_used": round(used[0] / (args.seconds or 1), 2),
                   "broker_cores": round(used[1] / (args.seconds or 1), 2),
                   "rss_mb": [peak_rss_mb(r.pid) for r in roles]}
-        for role in roles:
-            sujip.stop(role)
         say(sujip.log.read_text()[-500:] if not result["exact"] else "every probe arrived")
     finally:
+        for role in roles:
+            sujip.stop(role)
         database.close()
         broker.close()
     finish(result)

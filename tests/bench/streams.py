@@ -274,7 +274,6 @@ def arguments(doc):
     p.add_argument("--perf", metavar="FILE", help="record a profile of our side")
     p.add_argument("--program", default=str(HERE.parents[1] / "build/release/sujip"))
     p.add_argument("--work", default="/var/tmp/sujip-bench", help="generated input and built peers")
-    p.add_argument("--cold", dest="warm", action="store_false", help="measure on a broker that has done nothing yet")
     p.set_defaults(processes=1, keep_home=False, sources=[])
     return p
 
@@ -282,6 +281,7 @@ def arguments(doc):
 def main():
     p = arguments(__doc__)
     p.add_argument("--only-sujip", action="store_true")
+    p.add_argument("--cold", action="store_true", help="measure on a broker that has done nothing yet")
     p.add_argument("--snapshots", action="store_true", help="and the same rows as runs of scopes")
     p.add_argument("--only-peers", action="store_true", help="for the peers' own settings")
     args = p.parse_args()
@@ -291,7 +291,7 @@ def main():
     ours, copies, streams, flinks = [], [], [], []
     try:
         load(broker, data)
-        if args.warm:
+        if not args.cold:
             warm_up(broker, args)
         for _ in range(args.rounds):
             if not args.only_peers:
