@@ -70,10 +70,6 @@ bool JsonCursor::word(std::string_view& out) {
   return true;
 }
 
-bool JsonCursor::number(std::string_view& out) {
-  return ((next() >= '0' && next() <= '9') || next() == '-') && word(out);
-}
-
 bool JsonCursor::value(std::string_view& out) {
   if (at_ == end_) return false;
   const char* p = at_;
@@ -106,10 +102,15 @@ bool JsonCursor::value(std::string_view& out) {
 }
 
 bool JsonCursor::find(std::string_view text) {
-  const void* const found = memmem(at_, static_cast<size_t>(end_ - at_), text.data(), text.size());
-  if (found == nullptr) return false;
-  at_ = static_cast<const char*>(found) + text.size();
-  return true;
+  // memchr looks at many bytes at once, memmem does not.
+  for (const char* p = at_; static_cast<size_t>(end_ - p) >= text.size(); ++p) {
+    p = static_cast<const char*>(std::memchr(p, text.front(), static_cast<size_t>(end_ - p) - text.size() + 1));
+    if (p == nullptr) return false;
+    if (!equal_short(p, text.data(), text.size())) continue;
+    at_ = p + text.size();
+    return true;
+  }
+  return false;
 }
 
 }  // namespace sujip

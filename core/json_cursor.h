@@ -4,11 +4,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <string>
 #include <string_view>
 
 #include "core/json_scan.h"
+#include "core/short_bytes.h"
 
 namespace sujip {
 
@@ -19,7 +19,7 @@ class JsonCursor {
   // Steps over `expected`, which is not empty, when it stands here.
   bool literal(std::string_view expected) {
     if (static_cast<size_t>(end_ - at_) < expected.size() || *at_ != expected.front()) return false;
-    if (std::memcmp(at_, expected.data(), expected.size()) != 0) return false;
+    if (!equal_short(at_, expected.data(), expected.size())) return false;
     at_ += expected.size();
     return true;
   }
@@ -40,15 +40,14 @@ class JsonCursor {
   }
   // The same with escapes, but for those by number.
   bool escaped_string(std::string& out);
-  // A number's digits. Their form is not looked at.
-  bool number(std::string_view& out);
   // Units of 10^-scale of a number in JSON's form that loses nothing by it; scale <= 18.
   bool units(int scale, int64_t& out);
   // What stands here up to a comma or the end of what holds it, if only one letter.
   bool word(std::string_view& out);
   // Any value, as it stands.
   bool value(std::string_view& out);
-  // Goes behind the next place where `text` stands; it must not be able to be part of a value.
+  // Goes behind the next place where `text` stands; it must not be able to be part of a value. Quick when its first
+  // character is rare.
   bool find(std::string_view text);
   std::string_view rest() const { return {at_, static_cast<size_t>(end_ - at_)}; }
   // The character that is next; '\0' at the end.

@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <cstring>
 #include <iterator>
 
 #include "core/json_scan.h"
+#include "core/short_bytes.h"
 
 namespace sujip {
 namespace {
@@ -34,8 +34,7 @@ char* write_json_string(char* to, std::string_view text) {
   *to++ = '"';
   for (;;) {
     const size_t clean = find_json_special(text);
-    if (clean > 0) std::memcpy(to, text.data(), clean);
-    to += clean;
+    to = copy_short(to, text.substr(0, clean));
     if (clean == text.size()) break;
     to = write_escape(to, text[clean]);
     text.remove_prefix(clean + 1);

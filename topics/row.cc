@@ -3,12 +3,10 @@
 #include <xxhash.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 
-#include "core/calendar.h"
-#include "core/decimal.h"
-#include "core/json_text.h"
+#include "core/short_bytes.h"
+#include "topics/row_json.h"
 
 namespace sujip {
 namespace {
@@ -26,11 +24,6 @@ char* write_varint(char* to, uint64_t value) {
   return to;
 }
 
-char* write_bytes(char* to, std::string_view bytes) {
-  if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
-  return to + bytes.size();
-}
-
 // Bitmap of the present fields, then their values. `to` must have room for all of it.
 char* write_part(char* to, const Dataset& dataset, const std::vector<int>& fields,
                  const std::vector<FieldValue>& values) {
@@ -46,7 +39,7 @@ char* write_part(char* to, const Dataset& dataset, const std::vector<int>& field
     const FieldType type = dataset.fields[i].type;
     if (is_text(type)) {
       to = write_varint(to, v.text.size());
-      to = write_bytes(to, v.text);
+      to = copy_short(to, v.text);
     } else if (type == FieldType::boolean) {
       *to++ = static_cast<char>(v.number != 0 ? 1 : 0);
     } else {
@@ -85,56 +78,6 @@ bool read_part(const Dataset& dataset, const std::vector<int>& fields, std::stri
     }
   }
   return true;
-}
-
-// Most bytes of a value as JSON.
-size_t value_room(const Field& field, const FieldValue& v) {
-  return kDecimalRoom + (field.type == FieldType::string ? json_room(v.text) : v.text.size());
-}
-
-char* write_value(char* to, const Field& field, const FieldValue& v) {
-  if (!v.present) return write_bytes(to, "null");
-  switch (field.type) {
-    case FieldType::string: return write_json_string(to, v.text);
-    case FieldType::json: return write_bytes(to, v.text);
-    case FieldType::integer: return std::to_chars(to, to + kDecimalRoom, v.number).ptr;
-    case FieldType::decimal: return write_decimal(to, v.number, field.scale);
-    case FieldType::boolean: return write_bytes(to, v.number != 0 ? "true" : "false");
-    case FieldType::date:
-      *to++ = '"';
-      to = Day{static_cast<int32_t>(v.number)}.write(to);
-      *to++ = '"';
-      return to;
-    case FieldType::timestamp:
-      *to++ = '"';
-      to = write_utc(to, v.number);
-      *to++ = '"';
-      return to;
-  }
-  return to;
-}
-
-// An object of `count` fields; `field_at` says which. Room for the worst case is made once.
-template <class FieldAt>
-void append_fields(std::string& out, const Dataset& dataset, const std::vector<FieldValue>& row, size_t count,
-                   const FieldAt& field_at) {
-  size_t room = 2;
-  for (size_t i = 0; i < count; ++i) {
-    const Field& field = dataset.fields[field_at(i)];
-    room += 1 + field.json_name.size() + value_room(field, row[field_at(i)]);
-  }
-  const size_t start = out.size();
-  out.resize(start + room);
-  char* to = out.data() + start;
-  *to++ = '{';
-  for (size_t i = 0; i < count; ++i) {
-    const Field& field = dataset.fields[field_at(i)];
-    if (i > 0) *to++ = ',';
-    to = write_bytes(to, field.json_name);
-    to = write_value(to, field, row[field_at(i)]);
-  }
-  *to++ = '}';
-  out.resize(static_cast<size_t>(to - out.data()));
 }
 
 bool same_value(const FieldValue& a, const FieldValue& b) {
@@ -253,29 +196,6 @@ bool is_zeroed(const Dataset& dataset, const std::vector<FieldValue>& before,
   return any(before) && !any(after);
 }
 
-void append_value_json(std::string& out, const Field& field, const FieldValue& v) {
-  const size_t start = out.size();
-  out.resize(start + value_room(field, v));
-  out.resize(static_cast<size_t>(write_value(out.data() + start, field, v) - out.data()));
-}
-
-std::string value_text(const Field& field, const FieldValue& value) {
-  if (!value.present) return {};
-  if (is_text(field.type)) return std::string(value.text);
-  std::string out;
-  append_value_json(out, field, value);
-  if (!out.empty() && out.front() == '"') return out.substr(1, out.size() - 2);
-  return out;
-}
-
-void append_row_json(std::string& out, const Dataset& dataset, const std::vector<FieldValue>& row) {
-  append_fields(out, dataset, row, dataset.fields.size(), [](size_t i) { return i; });
-}
-
-void append_key_json(std::string& out, const Dataset& dataset, const std::vector<FieldValue>& row) {
-  append_fields(out, dataset, row, dataset.key.size(), [&](size_t i) { return static_cast<size_t>(dataset.key[i]); });
-}
-
 KeyHash combined_hash(const Dataset& dataset, const std::vector<int>& fields,
                       const std::vector<FieldValue>& row) {
   thread_local std::string bytes;
@@ -289,7 +209,7 @@ KeyHash combined_hash(const Dataset& dataset, const std::vector<int>& fields,
     *at++ = v.present ? '\1' : '\0';
     if (is_text(dataset.fields[n].type)) {
       at = write_varint(at, v.text.size());
-      at = write_bytes(at, v.text);
+      at = copy_short(at, v.text);
     } else {
       at = write_varint(at, zigzag(v.number));
     }

@@ -77,15 +77,6 @@ bool differs_only_in_minor(const Dataset& dataset, const std::vector<FieldValue>
 bool is_zeroed(const Dataset& dataset, const std::vector<FieldValue>& before,
                const std::vector<FieldValue>& after);
 
-// JSON object of all fields in declared order, nulls included.
-void append_row_json(std::string& out, const Dataset& dataset, const std::vector<FieldValue>& row);
-// JSON object of the key fields.
-void append_key_json(std::string& out, const Dataset& dataset, const std::vector<FieldValue>& row);
-// One value as JSON.
-void append_value_json(std::string& out, const Field& field, const FieldValue& value);
-// One value as plain text (a string unquoted), for scope slices and rollup dimensions.
-std::string value_text(const Field& field, const FieldValue& value);
-
 // 128-bit hash of the key fields; collisions are not looked for (2^-128 per pair).
 struct KeyHash {
   uint64_t high = 0;

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "core/calendar.h"
-#include "core/decimal.h"
 #include "core/json_cursor.h"
 
 namespace sujip {
@@ -24,7 +23,7 @@ bool read_value(JsonCursor& at, const Field& field, int number, RowBuilder& row)
       return true;
     case FieldType::integer:
     case FieldType::decimal:
-      if (!at.number(text) || !parse_units(text, field.type == FieldType::decimal ? field.scale : 0, units)) return false;
+      if (!at.units(field.type == FieldType::decimal ? field.scale : 0, units)) return false;
       row.set_number(number, units);
       return true;
     case FieldType::boolean:
@@ -77,14 +76,15 @@ bool read_change(const Dataset& dataset, std::string_view event, RowBuilder& row
   // Only a delete's is needed, and that is seen behind it.
   JsonCursor before = at;
   // Quotes inside of a text are escaped, so a name with its quotes is no text's. It may be a name in a field of JSON.
-  constexpr std::string_view kAfter = R"(,"after":)";
-  if (has_json(dataset) ? !at.value(skipped) || !at.literal(kAfter) : !at.find(kAfter)) return false;
+  if (has_json(dataset) || at.next() == 'n') {
+    if (!at.value(skipped) || !at.literal(R"(,"after":)")) return false;
+  } else if (!at.find(R"(},"after":)")) {
+    return false;
+  }
   out.deleted = at.literal("null");
   if (!read_row(out.deleted ? before : at, dataset, row)) return false;
   if (!at.literal(out.deleted ? R"(,"op":"d",)" : R"(,"op":")")) return false;
-  std::string_view rev;
-  return at.find(R"(,"scope":)") && at.string(out.subject) && at.find(R"(,"rev":)") && at.number(rev) &&
-         parse_units(rev, 0, out.rev);
+  return at.find(R"(,"scope":)") && at.string(out.subject) && at.find(R"(,"rev":)") && at.units(0, out.rev);
 }
 
 }  // namespace sujip

@@ -5,8 +5,14 @@
 #include "core/decimal.h"
 #include "core/json_text.h"
 #include "core/metrics.h"
+#include "core/short_bytes.h"
 
 namespace sujip {
+namespace {
+
+constexpr size_t kFixedRoom = 128;  // of a change event, but for its rows and its source
+
+}  // namespace
 
 void ChangeWriter::start(const Dataset& dataset, const Scope& scope, std::string_view subject,
                          std::string_view run, TimeMs ts_ms, int32_t partition) {
@@ -29,24 +35,28 @@ void ChangeWriter::start(const Dataset& dataset, const Scope& scope, std::string
 
 void ChangeWriter::write(const std::vector<FieldValue>* before, const std::vector<FieldValue>* after,
                          bool minor, int64_t rev, Outputs& outputs) {
-  key_.clear();
-  append_key_json(key_, *dataset_, after != nullptr ? *after : *before);
-  value_ = R"({"before":)";
-  if (before != nullptr)
-    append_row_json(value_, *dataset_, *before);
+  const std::vector<FieldValue>& known = after != nullptr ? *after : *before;
+  size_t room = kFixedRoom + tail_.size() + 2 * row_json_room(*dataset_, known);
+  if (before != nullptr && after != nullptr) room += row_json_room(*dataset_, *before);
+  if (text_.size() < room) text_.resize(2 * room);
+
+  char* const key = text_.data();
+  char* const value = write_key_json(key, *dataset_, known);
+  char* to = copy_short(value, R"({"before":)");
+  to = before != nullptr ? rows_.write(to, *dataset_, *before) : copy_short(to, "null");
+  to = copy_short(to, R"(,"after":)");
+  if (after == nullptr)
+    to = copy_short(to, "null");
   else
-    value_ += "null";
-  value_ += R"(,"after":)";
-  if (after != nullptr)
-    append_row_json(value_, *dataset_, *after);
-  else
-    value_ += "null";
-  value_ += before == nullptr ? R"(,"op":"c")" : after == nullptr ? R"(,"op":"d")" : R"(,"op":"u")";
-  value_ += tail_;
-  append_decimal(value_, rev, 0);
-  value_ += minor ? R"(,"minor":true}})" : R"(,"minor":false}})";
-  outputs.emit(topic_, partition_, key_, value_);
-  if (after == nullptr) outputs.emit(topic_, partition_, key_, std::nullopt);
+    to = before != nullptr ? rows_.write_like(to, *after) : rows_.write(to, *dataset_, *after);
+  to = copy_short(to, before == nullptr ? R"(,"op":"c")" : after == nullptr ? R"(,"op":"d")" : R"(,"op":"u")");
+  to = copy_short(to, tail_);
+  to = write_decimal(to, rev, 0);
+  to = copy_short(to, minor ? R"(,"minor":true}})" : R"(,"minor":false}})");
+
+  const std::string_view key_text(key, static_cast<size_t>(value - key));
+  outputs.emit(topic_, partition_, key_text, std::string_view(value, static_cast<size_t>(to - value)));
+  if (after == nullptr) outputs.emit(topic_, partition_, key_text, std::nullopt);
 }
 
 void count_changes(const std::string& source, const Counts& c) {

@@ -8,7 +8,7 @@
 #include "processors/task.h"
 #include "topics/dataset.h"
 #include "topics/messages.h"
-#include "topics/row.h"
+#include "topics/row_json.h"
 
 namespace sujip {
 
@@ -28,8 +28,8 @@ class ChangeWriter {
   std::string subject_, run_;  // of the tail
   TimeMs ts_ms_ = 0;
   std::string tail_;  // ,"ts_ms":..,"source":{.. up to "rev":
-  std::string key_;
-  std::string value_;
+  RowJsonWriter rows_;
+  std::string text_;  // room for a key and a value
 };
 
 // Adds to sujip_changes_total.

@@ -6,6 +6,7 @@
 
 #include "core/metrics.h"
 #include "topics/catalogue.h"
+#include "topics/row_json.h"
 
 namespace sujip {
 

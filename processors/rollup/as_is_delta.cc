@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/json_text.h"
+#include "topics/row_json.h"
 
 namespace sujip {
 

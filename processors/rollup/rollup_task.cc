@@ -324,11 +324,8 @@ Status RollupTask::restore(std::string_view topic, std::string_view key,
 bool RollupTask::read_totals(std::string_view key, std::string_view value, Group& out, int64_t& rev) {
   const RollupShape& shape = *out.shape;
   JsonCursor at(value);
-  std::string_view digits;
   int64_t units = 0;
-  const auto number = [&](std::string_view name, int scale) {
-    return at.literal(name) && at.number(digits) && parse_units(digits, scale, units);
-  };
+  const auto number = [&](std::string_view name, int scale) { return at.literal(name) && at.units(scale, units); };
   if (!at.literal(key.substr(0, key.size() - 1))) return false;
   for (size_t i = 0; i < shape.sums.size(); ++i) {
     if (!number(shape.sum_names[i], shape.dataset->measures[static_cast<size_t>(shape.sums[i])].scale)) return false;

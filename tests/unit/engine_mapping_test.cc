@@ -6,7 +6,7 @@
 
 #include "core/expressions/value.h"
 #include "processors/normalize/mapping_file.h"
-#include "topics/row.h"
+#include "topics/row_json.h"
 
 using namespace sujip;
 

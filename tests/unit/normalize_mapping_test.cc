@@ -4,6 +4,7 @@
 #include <random>
 
 #include "processors/normalize/normalizers.h"
+#include "topics/row_json.h"
 
 namespace sujip {
 namespace {

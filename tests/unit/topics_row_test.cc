@@ -3,7 +3,7 @@
 #include <simdjson.h>
 
 #include "tests/unit/support/declared.h"
-#include "topics/row.h"
+#include "topics/row_json.h"
 
 namespace sujip {
 namespace {
@@ -91,6 +91,27 @@ TEST(Row, IsReadBackAsWritten) {
       RC_ASSERT(back[i].number == row[i].number);
       RC_ASSERT(back[i].text == row[i].text);
     }
+  }));
+}
+
+TEST(Row, TheSecondOfTwoIsWrittenAsIfAlone) {
+  EXPECT_TRUE(rc::check([] {
+    const auto a = any_row();
+    auto b = a;
+    const auto other = any_row();
+    for (size_t i = 0; i < b.size(); ++i)
+      if (*rc::gen::weightedElement<bool>({{1, true}, {3, false}})) b[i] = other[i];
+    const std::string bytes[] = {encoded(a), encoded(b)};
+    const std::vector<FieldValue> rows[] = {decoded(bytes[0]), decoded(bytes[1])};
+    std::string alone[2];
+    for (size_t i = 0; i < 2; ++i) append_row_json(alone[i], thing(), rows[i]);
+    // Memory of exactly the size that was asked for.
+    std::vector<char> memory(row_json_room(thing(), rows[0]) + row_json_room(thing(), rows[1]));
+    RowJsonWriter writer;
+    char* const second = writer.write(memory.data(), thing(), rows[0]);
+    char* const end = writer.write_like(second, rows[1]);
+    RC_ASSERT(std::string(memory.data(), second) == alone[0]);
+    RC_ASSERT(std::string(second, end) == alone[1]);
   }));
 }
 
