@@ -7,6 +7,7 @@
 #include "core/json_text.h"
 #include "processors/rollup/as_is_delta.h"
 #include "topics/catalogue.h"
+#include "topics/row_json.h"
 
 namespace sujip {
 namespace {
@@ -150,15 +151,50 @@ bool DeltaReader::next(DayDelta& out) {
 }
 
 DeltaCollector::DeltaCollector(const Dataset& dataset)
-    : dataset_(&dataset), shapes_(rollup_shapes(dataset)), account_fields_{dataset.scope[0], dataset.scope[1]} {}
+    : dataset_(&dataset),
+      shapes_(rollup_shapes(dataset)),
+      account_fields_{dataset.scope[0], dataset.scope[1]},
+      recent_(shapes_.size()) {
+  for (size_t s = 0; s < shapes_.size(); ++s)
+    recent_[s].of_scope = std::all_of(shapes_[s].cell_fields.begin(), shapes_[s].cell_fields.end(), [&](int field) {
+      return contains(dataset.scope, field) || field == dataset.currency;
+    });
+}
 
 DeltaCollector::Cell& DeltaCollector::cell(size_t shape_at, const std::vector<FieldValue>& row,
                                            int32_t day) {
+  Recent& recent = recent_[shape_at];
+  if (!recent.of_scope) return cells_[find_cell(shape_at, row, day)];
+  const std::vector<int>& fields = shapes_[shape_at].cell_fields;
+  const auto is_recent = [&] {
+    if (!recent.valid || recent.day != day) return false;
+    for (size_t i = 0; i < fields.size(); ++i)
+      if (recent.values[i] != row[static_cast<size_t>(fields[i])]) return false;
+    return true;
+  };
+  if (is_recent()) return cells_[recent.cell];
+  recent.valid = true;
+  recent.cell = find_cell(shape_at, row, day);
+  recent.day = day;
+  recent.values.clear();
+  recent.texts.clear();
+  for (const int f : fields) recent.texts += row[static_cast<size_t>(f)].text;
+  const char* text = recent.texts.data();
+  for (const int f : fields) {
+    FieldValue value = row[static_cast<size_t>(f)];
+    value.text = {text, value.text.size()};
+    text += value.text.size();
+    recent.values.push_back(value);
+  }
+  return cells_[recent.cell];
+}
+
+uint32_t DeltaCollector::find_cell(size_t shape_at, const std::vector<FieldValue>& row, int32_t day) {
   const RollupShape& shape = shapes_[shape_at];
   KeyHash id = combined_hash(*dataset_, shape.cell_fields, row);
   id.high ^= shape_at * 0x9e3779b97f4a7c15ULL;
   const auto [at, is_new] = cell_of_.try_emplace({id, day}, static_cast<uint32_t>(cells_.size()));
-  if (!is_new) return cells_[at->second];
+  if (!is_new) return at->second;
   const auto [group, new_group] = group_of_.try_emplace(id, static_cast<uint32_t>(groups_.size()));
   if (new_group && shape.set->is_as_is())
     groups_.push_back({&shape, entity_key(shape, row), said_of(shape, row)});
@@ -167,7 +203,7 @@ DeltaCollector::Cell& DeltaCollector::cell(size_t shape_at, const std::vector<Fi
   cells_.push_back({group->second, day, 0, sums_.size(), distinct_.size()});
   sums_.resize(sums_.size() + shape.sums.size());
   distinct_.resize(distinct_.size() + shape.distinct_count());
-  return cells_.back();
+  return at->second;
 }
 
 void DeltaCollector::add(size_t shape_at, const std::vector<FieldValue>& row, int32_t day, int sign) {
@@ -280,6 +316,7 @@ void DeltaCollector::emit(Outputs& outputs) {
   cell_of_.clear();
   sums_.clear();
   distinct_.clear();
+  for (Recent& recent : recent_) recent.valid = false;
 }
 
 }  // namespace sujip

@@ -102,6 +102,16 @@ class DeltaCollector {
     size_t sums_at = 0;
     size_t distinct_at = 0;
   };
+  // The cell of the last row. Rows of a scope come together, and share the cell of every grain whose dimensions follow from
+  // it.
+  struct Recent {
+    bool of_scope = false;  // whether they do
+    bool valid = false;
+    uint32_t cell = 0;
+    int32_t day = 0;
+    std::vector<FieldValue> values;  // of the fields that tell cells apart; their texts lie in `texts`
+    std::string texts;
+  };
   struct CellHash {
     size_t operator()(const std::pair<KeyHash, int32_t>& k) const {
       return k.first.low ^ (static_cast<uint64_t>(static_cast<uint32_t>(k.second)) * 0x9e3779b97f4a7c15ULL);
@@ -109,6 +119,7 @@ class DeltaCollector {
   };
 
   Cell& cell(size_t shape, const std::vector<FieldValue>& row, int32_t day);
+  uint32_t find_cell(size_t shape, const std::vector<FieldValue>& row, int32_t day);
   void add(size_t shape, const std::vector<FieldValue>& row, int32_t day, int sign);
   bool same_cell(const RollupShape& shape, const std::vector<FieldValue>& a,
                  const std::vector<FieldValue>& b) const;
@@ -118,6 +129,7 @@ class DeltaCollector {
   const Dataset* dataset_;
   std::vector<RollupShape> shapes_;
   std::vector<int> account_fields_;
+  std::vector<Recent> recent_;  // by shape
   std::vector<Group> groups_;
   boost::unordered_flat_map<KeyHash, uint32_t, KeyHashHash> group_of_;
   std::vector<Cell> cells_;
