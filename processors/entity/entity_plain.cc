@@ -21,7 +21,10 @@ void EntityTask::plain(const Record& record, Outputs& outputs) {
   row_bytes_.clear();
   builder.encode(row_bytes_);
   enter_plain_scope(after);
-  if (plain_.block == nullptr) plain_.block = &store_.block(kRowSpace, plain_.prefix);
+  if (plain_.block == nullptr) {
+    plain_.block = &store_.block(kRowSpace, plain_.prefix);
+    plain_.block->prefetch();
+  }
   Block& block = *plain_.block;
   const KeyHash key = key_hash(dataset, after);
   const auto old = block.find(key);

@@ -12,6 +12,7 @@
 #include "processors/runtime/fault_point.h"
 #include "processors/runtime/lane_outputs.h"
 #include "processors/runtime/partition_log.h"
+#include "processors/runtime/prefetch.h"
 #include "processors/runtime/restorer.h"
 #include "processors/runtime/slot.h"
 #include "topics/catalogue.h"
@@ -38,18 +39,6 @@ constexpr int64_t kSlowCommitMs = 200;
 Error call_failed(const kafka::CallError& error, std::string_view what) {
   if (error.code == RD_KAFKA_RESP_ERR__FENCED) metrics::counter("producer_fenced_total").Increment();
   return Error{fmt::format("{}: {}", what, error.text), "Kafka transaction", ""};
-}
-
-// A record comes from another processor's cache: it is asked for while those before it are worked on.
-void prefetch(const std::vector<kafka::MessagePtr>& batch, size_t at) {
-  constexpr size_t kAhead = 2;
-  constexpr size_t kMost = 1024;
-  constexpr size_t kLine = 64;
-  if (at + 2 * kAhead < batch.size()) __builtin_prefetch(batch[at + 2 * kAhead].get());
-  if (at + kAhead >= batch.size()) return;
-  const rd_kafka_message_t& message = *batch[at + kAhead];
-  const char* const bytes = static_cast<const char*>(message.payload);
-  for (size_t i = 0; i < std::min(message.len, kMost); i += kLine) __builtin_prefetch(bytes + i);
 }
 
 }  // namespace
@@ -431,6 +420,7 @@ Status Lane::end_transaction(const std::vector<kafka::Position>& offsets) {
   const int64_t at = steady_ms();
   CommitPhases phases;
   fault_point(options_.group, "before_offsets");
+  producer_->start_flush();
   if (const auto error = producer_->send_offsets(kafka::to_list(offsets).get(), membership_.get(),
                                                  options_.transaction_timeout_ms);
       error)

@@ -6,6 +6,7 @@
 
 #include "core/log.h"
 #include "processors/runtime/fault_point.h"
+#include "processors/runtime/prefetch.h"
 
 namespace sujip {
 namespace {
@@ -61,9 +62,9 @@ struct Lane::Restorer::Reading {
   Slot* slot;
   std::string topic;  // without prefix
   kafka::TopicPartition tp;
-  int64_t from = 0;
+  int64_t next = 0;  // the offset that is read next
   int64_t end = 0;
-  bool open() const { return from < end; }
+  bool open() const { return next < end; }
 };
 
 Lane::Restorer::Restorer(const LaneOptions& options, Store& store, kafka::Consumer& group)
@@ -140,7 +141,7 @@ Status Lane::Restorer::restore(const std::stop_token& stop, const std::vector<Sl
   const int64_t asked = steady_ms();
   int64_t records = 0;
   for (const Reading& r : readings)
-    if (r.open()) records += r.end - r.from;
+    if (r.open()) records += r.end - r.next;
   SUJIP_CHECK_OK(read(stop, std::move(readings)));
   fault_point(options_.group, "restore_end");
   metrics::gauge("state_restore_duration_seconds", {{"store", options_.names.label(options_.group)}})
@@ -221,7 +222,7 @@ Result<std::vector<Lane::Restorer::Reading>> Lane::Restorer::stable_ends(
       if (!positions.empty() && !slot->group_knows) return forgotten(*slot, slot->checkpointed);
     }
     for (Reading& r : readings)
-      if (r.slot == slot && !ahead) r.from = position(r.topic);
+      if (r.slot == slot && !ahead) r.next = position(r.topic);
   }
   SUJIP_CHECK_OK(find_starts(stop, readings));
   return readings;
@@ -243,7 +244,7 @@ Error Lane::Restorer::forgotten(const Slot& slot, int64_t upto) {
 Status Lane::Restorer::find_starts(const std::stop_token& stop, std::vector<Reading>& readings) {
   std::vector<kafka::TopicPartition> topics;
   for (const Reading& r : readings)
-    if (r.from == 0 && r.open()) topics.push_back(r.tp);
+    if (r.next == 0 && r.open()) topics.push_back(r.tp);
   const int64_t deadline = steady_ms() + kPatienceMs;
   for (;;) {
     const auto starts = reader_->starts(topics, kAskMs);
@@ -252,14 +253,14 @@ Status Lane::Restorer::find_starts(const std::stop_token& stop, std::vector<Read
     SUJIP_CHECK_OK(starts);
     size_t next = 0;
     for (Reading& r : readings)
-      if (r.from == 0 && r.open()) r.from = (*starts)[next++];
+      if (r.next == 0 && r.open()) r.next = (*starts)[next++];
     return {};
   }
 }
 
 Status Lane::Restorer::read(const std::stop_token& stop, std::vector<Reading> readings) {
   struct Progress {
-    StatePositions positions;
+    std::vector<const Reading*> readings;
     size_t open = 0;
   };
   std::map<Slot*, Progress> slots;
@@ -267,11 +268,11 @@ Status Lane::Restorer::read(const std::stop_token& stop, std::vector<Reading> re
   std::vector<kafka::Position> from;
   for (Reading& r : readings) {
     Progress& progress = slots[r.slot];
-    progress.positions[r.topic] = r.from;
+    progress.readings.push_back(&r);
     if (!r.open()) continue;
     ++progress.open;
     open[kafka::to_string(r.tp)] = &r;
-    from.push_back({r.tp, r.from});
+    from.push_back({r.tp, r.next});
   }
   for (auto& [slot, progress] : slots)
     if (progress.open == 0) SUJIP_CHECK_OK(finish(*slot));
@@ -291,7 +292,9 @@ Status Lane::Restorer::read(const std::stop_token& stop, std::vector<Reading> re
     if (!batch.empty()) heard = steady_ms();
     if (steady_ms() - heard > kPatienceMs)
       return Error{"reading state back: nothing comes", "Kafka at " + options_.bootstrap, ""};
-    for (const auto& message : batch) {
+    for (size_t i = 0; i < batch.size(); ++i) {
+      prefetch(batch, i);
+      const kafka::MessagePtr& message = batch[i];
       if (message->rkt == nullptr) continue;
       if (message->rkt != last_topic || message->partition != last_partition) {
         last_topic = message->rkt;
@@ -301,7 +304,6 @@ Status Lane::Restorer::read(const std::stop_token& stop, std::vector<Reading> re
       if (at == open.end()) continue;
       const std::string& name = at->first;
       Reading& r = *at->second;
-      Progress& progress = slots[r.slot];
       if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
         // The state is older than what the topic still holds.
         SUJIP_CHECK_OK(r.slot->store->wipe());
@@ -313,7 +315,7 @@ Status Lane::Restorer::read(const std::stop_token& stop, std::vector<Reading> re
         if (const Status s = r.slot->task->restore(r.topic, kafka::key_of(*message), value); !s.ok())
           return Error{s.error().message(), fmt::format("{} offset {}", name, message->offset),
                        "the topic holds what this version does not understand"};
-        progress.positions[r.topic] = message->offset + 1;
+        r.next = message->offset + 1;
         fault_point(options_.group, "restore_record");
         if (message->offset + 1 < r.end) continue;
       } else if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR &&
@@ -323,22 +325,21 @@ Status Lane::Restorer::read(const std::stop_token& stop, std::vector<Reading> re
       } else if (message->offset < r.end) {
         continue;  // an earlier end
       }
-      progress.positions[r.topic] = r.end;
-      Slot& slot = *r.slot;
+      r.next = r.end;
       open.erase(at);
       at = open.end();
-      if (--progress.open > 0) continue;
-      SUJIP_CHECK_OK(finish(slot));
+      if (--slots[r.slot].open > 0) continue;
+      SUJIP_CHECK_OK(finish(*r.slot));
     }
     int64_t left = 0;
-    for (const auto& [name, r] : open) left += r->end - slots[r->slot].positions[r->topic];
+    for (const auto& [name, r] : open) left += r->end - r->next;
     remaining.set(left);
     const size_t share = options_.checkpoint_bytes / slots.size();
     for (auto& [slot, progress] : slots) {
       if (progress.open == 0) continue;
       const size_t dirty = slot->store->dirty_bytes();
       if (dirty > share || (dirty > share / 4 && slot->store->over_budget())) {
-        SUJIP_CHECK_OK(save(*slot, progress.positions));
+        SUJIP_CHECK_OK(save(*slot, progress.readings));
       } else {
         slot->store->release_memory();
       }
@@ -347,11 +348,12 @@ Status Lane::Restorer::read(const std::stop_token& stop, std::vector<Reading> re
   return reader_->assign({});
 }
 
-Status Lane::Restorer::save(Slot& slot, const StatePositions& positions) {
-  StatePositions with_input = positions;
-  with_input[kInputPosition] = std::max(slot.checkpointed, slot.task->restored_upto());
+Status Lane::Restorer::save(Slot& slot, const std::vector<const Reading*>& readings) {
+  StatePositions positions;
+  for (const Reading* r : readings) positions[r->topic] = r->next;
+  positions[kInputPosition] = std::max(slot.checkpointed, slot.task->restored_upto());
   Store::Checkpoint file(store_);
-  slot.store->write(file, encode_positions(with_input));
+  slot.store->write(file, encode_positions(positions));
   SUJIP_CHECK_OK(file.ingest());
   slot.store->written();
   slot.store->release_memory();

@@ -40,7 +40,7 @@ class Lane::Restorer {
   Status find_starts(const std::stop_token& stop, std::vector<Reading>& readings);
   Status read(const std::stop_token& stop, std::vector<Reading> readings);
   // What was read so far becomes a checkpoint, so that memory stays bounded.
-  Status save(Slot& slot, const StatePositions& positions);
+  Status save(Slot& slot, const std::vector<const Reading*>& readings);
   // Hands a partition over whose state is whole, unless the group has forgotten its offset.
   Status finish(Slot& slot);
   static Error forgotten(const Slot& slot, int64_t upto);

@@ -15,6 +15,12 @@ std::optional<std::string_view> Block::find(const KeyHash& key) const {
   return at == pages_.size() ? std::nullopt : pages_[at].find(key);
 }
 
+void Block::prefetch() const {
+  constexpr size_t kMost = 64 << 10;
+  if (bytes_ > kMost) return;
+  for (const Page& page : pages_) page.prefetch();
+}
+
 // Every change goes through here, so that what is counted is right.
 template <class Change>
 void Block::change(size_t at, const Change& f) {

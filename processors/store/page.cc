@@ -89,6 +89,15 @@ bool Page::erase(const KeyHash& key) {
   return true;
 }
 
+void Page::prefetch() const {
+  constexpr size_t kLine = 64;
+  const auto whole = [](const void* start, size_t size) {
+    for (size_t i = 0; i < size; i += kLine) __builtin_prefetch(static_cast<const char*>(start) + i);
+  };
+  whole(rows_.data(), rows_.size() * sizeof(Row));
+  whole(arena_.data(), arena_.size());
+}
+
 bool Page::is_large() const {
   return rows_.size() > kMostRows || (arena_.size() - unused_ > kMostBytes && rows_.size() > 1);
 }

@@ -39,6 +39,9 @@ class Page {
   void put(const KeyHash& key, std::string_view value);
   bool erase(const KeyHash& key);  // false: there was none
 
+  // Asks for its memory ahead of its use.
+  void prefetch() const;
+
   bool is_large() const;
   // Takes the upper half of the rows away.
   Page split();

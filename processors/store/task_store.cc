@@ -27,10 +27,15 @@ void TaskStore::tell_budget() {
 }
 
 Block& TaskStore::block(uint8_t space, uint64_t prefix) {
+  if (last_ != nullptr && last_->name == BlockKey{space, prefix}) {
+    last_->used = ++uses_;
+    return *last_;
+  }
   std::unique_ptr<Held>& held = blocks_[BlockKey{space, prefix}];
   const bool is_new = held == nullptr;
   if (is_new) held = std::make_unique<Held>();
   Held& block = *held;
+  last_ = &block;
   block.used = ++uses_;
   if (!is_new) return block;
   block.name = {space, prefix};
@@ -80,6 +85,7 @@ void TaskStore::release_memory() {
     if (!block->dirty()) clean.push_back(block.get());
   std::sort(clean.begin(), clean.end(), [](const Held* a, const Held* b) { return a->used < b->used; });
   size_t released = 0;
+  last_ = nullptr;
   for (const Held* block : clean) {
     if (released >= wanted) break;
     released += block->counted;
