@@ -23,10 +23,12 @@
 #include "topics/commands.h"
 
 // Read by jemalloc when it starts. The clients' threads are many and mostly idle: two arenas keep what
-// they free from being spread over dozens, and what is free goes back after half a second.
+// they free from being spread over dozens, and what is free goes back after half a second. A message is
+// made by one thread and freed by another: they meet in an arena for hundreds at a time.
 extern "C" {
 extern const char* malloc_conf;
-const char* malloc_conf = "narenas:2,dirty_decay_ms:500,muzzy_decay_ms:0";
+const char* malloc_conf =
+    "narenas:2,dirty_decay_ms:500,muzzy_decay_ms:0,tcache_nslots_small_max:2000,lg_tcache_nslots_mul:3";
 }
 
 int main(int argc, char** argv) {
