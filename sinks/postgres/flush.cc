@@ -13,7 +13,13 @@ namespace {
 // program: dead letters would only hide it.
 constexpr size_t kTolerated = 100;
 
-Status write_all(pg::Connection& connection, const Prepared& prepared) {
+// How much is made of the rows: tables that seem to have none of them get them as they are, then all are merged, then
+// the bad ones are looked for.
+enum class Way : uint8_t { guess, merge, isolate };
+
+// Adds the tables whose rows were taken for new ones to `guessed`; none may be with `guesses` null.
+Status write_all(pg::Connection& connection, const Prepared& prepared, NewRows* guesses,
+                 std::vector<const Table*>& guessed) {
   std::vector<uint32_t> all;
   const auto all_of = [&all](const Rows& rows) {
     all.resize(rows.size());
@@ -21,8 +27,15 @@ Status write_all(pg::Connection& connection, const Prepared& prepared) {
     return std::span<const uint32_t>(all);
   };
   for (const auto& [name, rows] : prepared.tables) {
-    const Meet meet = best_meet(*rows.table, connection.server_version());
+    Meet meet = best_meet(*rows.table, connection.server_version());
     SUJIP_CHECK_OK(write_removals(connection, *rows.table, rows.removals, all_of(rows.removals)));
+    if (guesses != nullptr) {
+      SUJIP_TRY(const bool are_new, guesses->likely(connection, *rows.table, rows.upserts));
+      if (are_new) {
+        meet = Meet::none;
+        guessed.push_back(rows.table);
+      }
+    }
     SUJIP_CHECK_OK(
         write_upserts(connection, *rows.table, rows.upserts, all_of(rows.upserts), meet));
   }
@@ -40,9 +53,9 @@ FlushResult Flush::run(pg::Connection& connection, const Shipment& shipment) {
     result.trouble = connection.trouble();
     return result;
   };
-  for (const bool isolating : {false, true}) {
+  for (Way way = Way::guess;;) {
     // A month that was dropped by hand meanwhile looks like bad rows: then there are none.
-    if (isolating) months_.forget();
+    if (way == Way::isolate) months_.forget();
     if (auto made = months_.make(connection, prepared); !made) return fail(made.error());
     auto transaction = pg::Transaction::begin(connection);
     if (!transaction) return fail(transaction.error());
@@ -53,11 +66,17 @@ FlushResult Flush::run(pg::Connection& connection, const Shipment& shipment) {
       return result;
     }
     std::vector<BadRow> bad = prepared.bad;
-    const Status written =
-        isolating ? write_isolating(connection, prepared, bad) : write_all(connection, prepared);
+    std::vector<const Table*> guessed;
+    const Status written = way == Way::isolate
+                               ? write_isolating(connection, prepared, bad)
+                               : write_all(connection, prepared, way == Way::guess ? &new_rows_ : nullptr, guessed);
     if (!written) {
-      if (!isolating && lies_in_the_rows(connection)) continue;
-      return fail(written.error());
+      // Not every table takes COPY: not one with policies for rows.
+      const bool guess_failed = !guessed.empty() && connection.trouble() == pg::Trouble::statement;
+      if (way == Way::isolate || !(guess_failed || lies_in_the_rows(connection))) return fail(written.error());
+      for (const Table* table : guessed) new_rows_.was_wrong(*table);
+      way = guessed.empty() ? Way::isolate : Way::merge;
+      continue;
     }
     if (bad.size() > kTolerated && bad.size() * 2 > batch.size()) {
       result.outcome = Flushed::poison;
@@ -73,10 +92,10 @@ FlushResult Flush::run(pg::Connection& connection, const Shipment& shipment) {
     }
     result.dead = bad.size();
     if (auto done = transaction->commit(); !done) return fail(done.error());
+    for (const Table* table : guessed) new_rows_.was_right(*table);
     result.outcome = Flushed::committed;
     return result;
   }
-  return result;
 }
 
 }  // namespace sujip::sink

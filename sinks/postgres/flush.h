@@ -9,6 +9,7 @@
 #include "core/postgres/connection.h"
 #include "sinks/postgres/dead_letters.h"
 #include "sinks/postgres/months.h"
+#include "sinks/postgres/new_rows.h"
 #include "sinks/postgres/progress.h"
 #include "sinks/postgres/shipment.h"
 
@@ -40,6 +41,7 @@ class Flush {
   const Progress* progress_;
   DeadLetters* dead_;
   Months months_;
+  NewRows new_rows_;
 };
 
 }  // namespace sujip::sink

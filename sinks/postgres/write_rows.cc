@@ -59,6 +59,14 @@ Status send_lines(pg::Connection& connection, const Rows& rows, std::span<const 
   return {};
 }
 
+Status copy_new(pg::Connection& connection, const Table& table, const Rows& rows,
+                std::span<const uint32_t> which) {
+  SUJIP_CHECK_OK(connection.copy_begin(copy_new_sql(table)));
+  SUJIP_CHECK_OK(send_lines(connection, rows, which));
+  SUJIP_CHECK_OK(connection.copy_end());
+  return {};
+}
+
 Status upsert_copy(pg::Connection& connection, const Table& table, const Rows& rows,
                    std::span<const uint32_t> which, Meet meet) {
   // Each time: a transaction that is rolled back takes the table it made with it.
@@ -78,6 +86,7 @@ Status upsert_copy(pg::Connection& connection, const Table& table, const Rows& r
 Status write_upserts(pg::Connection& connection, const Table& table, const Rows& rows,
                      std::span<const uint32_t> which, Meet meet) {
   if (which.empty()) return {};
+  if (meet == Meet::none) return copy_new(connection, table, rows, which);
   return which.size() <= kArrayLimit ? upsert_arrays(connection, table, rows, which, meet)
                                      : upsert_copy(connection, table, rows, which, meet);
 }
@@ -85,6 +94,18 @@ Status write_upserts(pg::Connection& connection, const Table& table, const Rows&
 Status write_some_upserts(pg::Connection& connection, const Table& table, const Rows& rows,
                           std::span<const uint32_t> which) {
   return which.empty() ? Status() : upsert_arrays(connection, table, rows, which, Meet::insert);
+}
+
+Result<bool> any_is_there(pg::Connection& connection, const Table& table, const Rows& rows,
+                          std::span<const uint32_t> which) {
+  const std::string name = statement_name("known", table);
+  SUJIP_CHECK_OK(connection.prepare(name, any_key_sql(table)));
+  std::vector<std::string> arrays;
+  for (const int k : table.key) rows.append_array(arrays.emplace_back(), static_cast<size_t>(k), which);
+  std::vector<const char*> texts;
+  for (const std::string& array : arrays) texts.push_back(array.c_str());
+  SUJIP_TRY(const pg::Rows answer, connection.run_texts(name, texts));
+  return answer.boolean(0, 0);
 }
 
 Status write_removals(pg::Connection& connection, const Table& table, const Rows& rows,

@@ -21,6 +21,9 @@ Status write_upserts(pg::Connection& connection, const Table& table, const Rows&
 // Any number of calls: for telling good rows from bad ones.
 Status write_some_upserts(pg::Connection& connection, const Table& table, const Rows& rows,
                           std::span<const uint32_t> which);
+// Whether the table has a row of any of these keys, which hold no nulls.
+Result<bool> any_is_there(pg::Connection& connection, const Table& table, const Rows& rows,
+                          std::span<const uint32_t> which);
 Status write_removals(pg::Connection& connection, const Table& table, const Rows& rows,
                       std::span<const uint32_t> which);
 

@@ -79,13 +79,18 @@ std::string assignments(const Table& table, const std::string& fresh) {
   return set;
 }
 
-std::string merge_from(const Table& table, const std::string& from) {
-  std::string sql = "merge into " + qualified(table) + " as t using " + from + " on ";
+std::string same_key(const Table& table) {
+  std::string out;
   for (size_t i = 0; i < table.key.size(); ++i) {
     const std::string name = name_of(table, static_cast<size_t>(table.key[i]));
-    if (i > 0) sql += " and ";
-    sql += "t." + name + " = b." + name;
+    if (i > 0) out += " and ";
+    out += "t." + name + " = b." + name;
   }
+  return out;
+}
+
+std::string merge_from(const Table& table, const std::string& from) {
+  std::string sql = "merge into " + qualified(table) + " as t using " + from + " on " + same_key(table);
   const std::string set = assignments(table, "b");
   if (table.conflict != Conflict::keep && !set.empty()) {
     const std::string when = replaced_when(table, "b");
@@ -136,6 +141,22 @@ std::string create_batch_table_sql(const Table& table) {
 
 std::string copy_sql(const Table& table) {
   return "copy " + batch_table(table) + " (" + column_list(table) + ") from stdin";
+}
+
+std::string copy_new_sql(const Table& table) {
+  return "copy " + qualified(table) + " (" + column_list(table) + ") from stdin";
+}
+
+std::string any_key_sql(const Table& table) {
+  std::string arrays;
+  std::string names;
+  for (size_t i = 0; i < table.key.size(); ++i) {
+    const auto column = static_cast<size_t>(table.key[i]);
+    arrays += (i > 0 ? ", $" : "$") + std::to_string(i + 1) + "::" + table.columns[column].type + "[]";
+    names += (i > 0 ? ", " : "") + name_of(table, column);
+  }
+  return "select exists (select from unnest(" + arrays + ") as b (" + names + ") join " + qualified(table) + " as t on " +
+         same_key(table) + ")";
 }
 
 std::string upsert_batch_sql(const Table& table, Meet meet) {

@@ -201,3 +201,44 @@ def test_mappings_that_do_not_fit_are_refused(world, tmp_path):
     refused("column price is text in the table and bigint")
     shop.file.write_text("sink: x\ntables: []\n")
     refused("mapping.yaml:", "tables")
+
+
+# A trigger's sequence keeps what it counted when its transaction is rolled back.
+TRIED = """
+create sequence shop.tried;
+create table shop.statements (what text primary key);
+create function shop.try() returns trigger language plpgsql as $$ begin perform nextval('shop.tried'); return null; end $$;
+create function shop.say() returns trigger language plpgsql as $$
+  begin insert into shop.statements select left(current_query(), 5) on conflict do nothing; return null; end $$;
+create trigger try after insert on shop.products for each row execute function shop.try();
+create trigger say after insert on shop.products for each statement execute function shop.say();
+"""
+
+
+def first_load(world, tmp_path, known):
+    """9,000 rows in the order of their keys; the table has the known ones. Returns how many were tried to be inserted."""
+    shop = Shop(world, tmp_path, partitions=1)
+    world.query(TABLE + ";" + TRIED)
+    for code in known:
+        world.query(f"insert into shop.products values ('공급', '{code:05d}', 'old', 1, 'theirs')")
+    for code in range(9000):
+        row = {"supplier": "공급", "product_code": f"{code:05d}", "name": "new", "price": code, "attributes": None,
+               "updated_at": "2026-01-02T03:04:05.678Z"}
+        shop.put(row["product_code"], json.dumps(row, ensure_ascii=False).encode())
+    shop.flush()
+    shop.start("--batch", "3000")
+    world.wait_until_caught_up()
+    assert world.query("select count(*), sum(price), count(*) filter (where name = 'new'), "
+                       "count(*) filter (where note = 'theirs') from shop.products") == [
+        (9000, sum(range(9000)), 9000, len(known))]
+    return world.query("select last_value from shop.tried")[0][0] - len(known)
+
+
+def test_a_first_load_goes_straight_into_the_table(world, tmp_path):
+    assert first_load(world, tmp_path, []) == 9000
+    assert ("copy ",) in world.query("select what from shop.statements")
+
+
+def test_a_row_that_was_there_after_all_is_updated(world, tmp_path):
+    # Neighbours: the sink asks for keys further apart, and takes the rows for new ones at first.
+    assert first_load(world, tmp_path, [1, 2, 8998]) > 9000
