@@ -22,6 +22,7 @@ STAGES = ("entity", "rollup", "scope")
 # Requests of the Kafka protocol worth cutting.
 REQUESTS = {"Produce": 0, "OffsetFetch": 9, "JoinGroup": 11, "SyncGroup": 14, "InitProducerId": 22,
             "AddPartitionsToTxn": 24, "AddOffsetsToTxn": 25, "EndTxn": 26, "TxnOffsetCommit": 28}
+BROKER_SESSION = 9  # broker.session.timeout.ms, as Kafka ships it
 NEED_START = ("OffsetFetch", "JoinGroup", "SyncGroup", "InitProducerId")
 
 # kind -> how often in a deck
@@ -263,15 +264,16 @@ class Faults:
         return "kill -9"
 
     def broker_pause(self):
-        """The disk of the broker takes its time."""
+        """The disk of the broker takes its time, or the machine it is on: then it has lost its own session when it wakes up."""
+        seconds = self.chance.choice((0.5 + 2 * self.chance.random(), BROKER_SESSION + 2))
         words = self.chaos.servers.said(KAFKA, "status").replace("=", " ").split()
         pid = int(words[words.index("pid") + 1])
         os.kill(pid, signal.SIGSTOP)
         try:
-            time.sleep(0.5 + 2 * self.chance.random())
+            time.sleep(seconds)
         finally:
             os.kill(pid, signal.SIGCONT)
-        return "paused"
+        return self.note(f"broker paused {'beyond its session' if seconds > BROKER_SESSION else 'for a moment'}")
 
     # --- sinks and database ----------------------------------------------------------------------
 
