@@ -41,9 +41,6 @@ class Producer {
   // Queues all records of the batch, in order, and empties it. As produce(), without headers.
   Status produce(rd_kafka_topic_t* topic, int32_t partition, RecordBatch& batch);
 
-  // Has everything queued sent, without waiting until it is acknowledged: what comes before flush() takes place meanwhile.
-  // It takes a millisecond, in which the client's thread notices.
-  void start_flush() { rd_kafka_flush(client_.get(), 1); }
   // Waits until everything queued is acknowledged. The first delivery error since the last flush.
   Status flush(int timeout_ms);
   // Serves delivery reports without waiting.

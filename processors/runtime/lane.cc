@@ -420,7 +420,6 @@ Status Lane::end_transaction(const std::vector<kafka::Position>& offsets) {
   const int64_t at = steady_ms();
   CommitPhases phases;
   fault_point(options_.group, "before_offsets");
-  producer_->start_flush();
   if (const auto error = producer_->send_offsets(kafka::to_list(offsets).get(), membership_.get(),
                                                  options_.transaction_timeout_ms);
       error)
