@@ -1,6 +1,6 @@
 #pragma once
 // Guesses whether all rows of a large batch are new to their table, as those of a first load are. Then COPY puts them
-// straight into it, for about half of what a merge costs. A guess that was wrong costs a transaction that is rolled back
+// straight into it, for less than what a merge costs. A guess that was wrong costs a transaction that is rolled back
 // by the key that was there, so after one a table is left alone for a while, longer each time.
 
 #include <map>
