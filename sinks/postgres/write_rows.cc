@@ -18,12 +18,10 @@ const char* name_of(Meet meet) {
   return meet == Meet::merge ? "merge" : "insert";
 }
 
-// How many rows it changed.
-Result<int64_t> run_arrays(pg::Connection& connection, const std::string& name, const std::vector<std::string>& arrays) {
+Result<pg::Rows> run_arrays(pg::Connection& connection, const std::string& name, const std::vector<std::string>& arrays) {
   std::vector<const char*> texts;
   for (const std::string& array : arrays) texts.push_back(array.c_str());
-  SUJIP_TRY(const pg::Rows rows, connection.run_texts(name, texts));
-  return rows.affected();
+  return connection.run_texts(name, texts);
 }
 
 // The others of `sent` rows were not newer than those of the table.
@@ -39,8 +37,8 @@ Status upsert_arrays(pg::Connection& connection, const Table& table, const Rows&
   SUJIP_CHECK_OK(connection.prepare(name, upsert_arrays_sql(table, meet)));
   std::vector<std::string> arrays(table.columns.size());
   for (size_t c = 0; c < arrays.size(); ++c) rows.append_array(arrays[c], c, which);
-  SUJIP_TRY(const int64_t written, run_arrays(connection, name, arrays));
-  count_stale(table, which.size(), written);
+  SUJIP_TRY(const pg::Rows done, run_arrays(connection, name, arrays));
+  count_stale(table, which.size(), done.affected());
   return {};
 }
 
@@ -102,9 +100,7 @@ Result<bool> any_is_there(pg::Connection& connection, const Table& table, const 
   SUJIP_CHECK_OK(connection.prepare(name, any_key_sql(table)));
   std::vector<std::string> arrays;
   for (const int k : table.key) rows.append_array(arrays.emplace_back(), static_cast<size_t>(k), which);
-  std::vector<const char*> texts;
-  for (const std::string& array : arrays) texts.push_back(array.c_str());
-  SUJIP_TRY(const pg::Rows answer, connection.run_texts(name, texts));
+  SUJIP_TRY(const pg::Rows answer, run_arrays(connection, name, arrays));
   return answer.boolean(0, 0);
 }
 
