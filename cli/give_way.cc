@@ -9,17 +9,22 @@
 namespace sujip {
 namespace {
 
-constexpr auto kWatch = std::chrono::milliseconds(250);
-constexpr int kWatches = 12;
-constexpr auto kDecide = std::chrono::seconds(1);
-// A delay is a mean over a second; by that much above the usual one the slowest records are about
-// twice as late.
-constexpr double kTolerated = 1.4;
+constexpr auto kLookEvery = std::chrono::milliseconds(100);
+constexpr auto kSettle = std::chrono::seconds(1);
+constexpr auto kWatch = std::chrono::seconds(4);
+constexpr auto kGo = std::chrono::seconds(120);
+constexpr auto kDecide = std::chrono::seconds(2);
+// A delay is a mean over seconds; by that much above the usual one the slowest records are less
+// than twice as late (tests/bench/run replay).
+constexpr double kTolerated = 1.25;
 constexpr double kLeastUsual = 0.03;  // seconds; below that all is noise
-constexpr double kFirstRate = 2000;
-constexpr double kFaster = 1.2;
-constexpr double kSlower = 0.6;
+constexpr double kFirstRate = 5000;
+constexpr double kMostFaster = 1.15;
+constexpr double kMostSlower = 0.6;
+// While live data come in: from there two steps down are felt.
+constexpr double kFastestBeside = 2e5;
 constexpr double kFastest = 1e6;
+constexpr double kResting = 1;
 // What it must at least be faster than what comes in, or it would never be done.
 constexpr double kAhead = 3;
 constexpr double kLeastRate = 500;
@@ -27,8 +32,15 @@ constexpr double kLeastRate = 500;
 }  // namespace
 
 double next_pace(double rate, std::optional<double> late, double usual, double incoming) {
-  const double wanted = rate * (late && *late > usual * kTolerated ? kSlower : kFaster);
-  return std::clamp(wanted, std::max(kLeastRate, incoming * kAhead), kFastest);
+  if (!late) return kFastest;
+  const double room = usual * kTolerated / std::max(*late, usual / 10);
+  const double wanted = rate * std::clamp(room, kMostSlower, kMostFaster);
+  return std::min(std::max({wanted, kLeastRate, incoming * kAhead}), kFastestBeside);
+}
+
+GiveWay::GiveWay(LiveDelay delay, std::shared_ptr<Pace> pace)
+    : delay_(std::move(delay)), pace_(std::move(pace)), rate_(kFirstRate) {
+  enter(Phase::watching, Clock::now());
 }
 
 Result<GiveWay> GiveWay::watch(const Settings& settings,
@@ -36,26 +48,40 @@ Result<GiveWay> GiveWay::watch(const Settings& settings,
                                std::shared_ptr<Pace> pace, std::stop_token stop) {
   SUJIP_TRY(LiveDelay delay, LiveDelay::open(settings, live));
   GiveWay self(std::move(delay), std::move(pace));
-  for (int i = 0; i < kWatches && !stop.stop_requested(); ++i) {
-    SUJIP_CHECK_OK(self.delay_.look());
-    pause_for(stop, kWatch);
+  while (self.phase_ != Phase::going && !stop.stop_requested()) {
+    SUJIP_CHECK_OK(self.turn());
+    pause_for(stop, kLookEvery);
   }
-  self.usual_ = std::max(kLeastUsual, self.delay_.seconds().value_or(0));
-  self.rate_ = kFirstRate;
   return self;
+}
+
+void GiveWay::enter(Phase phase, Clock::time_point now) {
+  phase_ = phase;
+  until_ = now + (phase == Phase::settling ? kSettle : phase == Phase::watching ? kWatch : kGo);
+  decided_at_ = now;
+  pace_->set(phase == Phase::going ? rate_ : kResting, now);
+  delay_.forget();
 }
 
 Status GiveWay::turn() {
   SUJIP_CHECK_OK(delay_.look());
-  const auto now = LiveDelay::Clock::now();
-  if (now - decided_at_ < kDecide) return {};
-  decided_at_ = now;
-  rate_ = next_pace(rate_, delay_.seconds(), usual_, delay_.incoming());
-  pace_->set(rate_);
+  const auto now = Clock::now();
+  if (now >= until_) {
+    if (phase_ == Phase::watching) usual_ = std::max(kLeastUsual, delay_.seconds().value_or(0));
+    enter(phase_ == Phase::settling   ? Phase::watching
+          : phase_ == Phase::watching ? Phase::going
+                                      : Phase::settling,
+          now);
+  } else if (phase_ == Phase::going && now - decided_at_ >= kDecide) {
+    decided_at_ = now;
+    rate_ = next_pace(rate_, delay_.seconds(), usual_, delay_.incoming());
+    pace_->set(rate_, now);
+  }
   return {};
 }
 
 std::string GiveWay::text() const {
+  if (phase_ != Phase::going) return "resting to see what live delay is usual";
   const auto late = delay_.seconds();
   return late ? fmt::format("live delay {:.2f} s (usual {:.2f}), at most {:.0f}/s", *late, usual_,
                             rate_)

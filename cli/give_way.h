@@ -1,9 +1,10 @@
 #pragma once
-// Keeps a replay so slow that live data reach their tables about as soon as without it: faster by
-// small steps while they do, slower by large ones when they don't. Never so slow that new data
-// would outrun it.
+// Keeps a replay so slow that live data reach their tables about as soon as without it. What is
+// usual changes over the day, so the replay rests every other minute and looks at live data alone.
+// Never so slow that new data would outrun it.
 
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 
@@ -12,9 +13,9 @@
 
 namespace sujip {
 
-// The pace that follows `rate`. late: the delay of live data in seconds, none when nothing comes
-// in; usual: that of live data alone; incoming: raw records a second. All rates are records a
-// second.
+// The pace that follows `rate`: goes for a delay somewhat above the usual one, the nearer the slower.
+// late: the delay of live data in seconds, none when nothing comes in; usual: that of live data
+// alone; incoming: raw records a second. All rates are records a second.
 double next_pace(double rate, std::optional<double> late, double usual, double incoming);
 
 class GiveWay {
@@ -24,20 +25,26 @@ class GiveWay {
                                const std::vector<topics::Generation>& live,
                                std::shared_ptr<Pace> pace, std::stop_token stop);
 
-  // To be called again and again, a few times a second.
+  // To be called again and again, some times a second.
   Status turn();
   // For people: "live delay 0.12 s (usual 0.10), at most 5000/s".
   std::string text() const;
 
  private:
-  GiveWay(LiveDelay delay, std::shared_ptr<Pace> pace)
-      : delay_(std::move(delay)), pace_(std::move(pace)) {}
+  using Clock = LiveDelay::Clock;
+  // settling: it rests, and what it left is still being worked off.
+  enum class Phase { settling, watching, going };
+
+  GiveWay(LiveDelay delay, std::shared_ptr<Pace> pace);
+  void enter(Phase phase, Clock::time_point now);
 
   LiveDelay delay_;
   std::shared_ptr<Pace> pace_;
   double usual_ = 0;  // seconds
-  double rate_ = 0;   // records a second
-  LiveDelay::Clock::time_point decided_at_;
+  double rate_;       // records a second
+  Phase phase_ = Phase::settling;
+  Clock::time_point until_;  // the end of the phase
+  Clock::time_point decided_at_;
 };
 
 }  // namespace sujip

@@ -3,6 +3,13 @@
 #include <algorithm>
 
 namespace sujip {
+namespace {
+
+// So many offsets are hardly all markers of transactions; whether they are is asked only now and then.
+constexpr int64_t kFar = 10'000;
+constexpr auto kSeldom = std::chrono::seconds(3);
+
+}  // namespace
 
 Result<InStep> InStep::open(const Settings& settings, const topics::Generation& generation) {
   SUJIP_TRY(Positions positions, Positions::open(settings, {generation}));
@@ -22,6 +29,11 @@ Result<bool> InStep::reached() {
     if (goal_.empty())
       for (const ReaderPosition& p : now) goal_[p.tp] = p.end;
     std::erase_if(now, [&](const ReaderPosition& p) { return std::max(p.position, p.begin) >= goal_[p.tp]; });
+    int64_t behind = 0;
+    for (const ReaderPosition& p : now) behind += p.behind;
+    const auto at = std::chrono::steady_clock::now();
+    if (behind > kFar && at - looked_closer_ < kSeldom) return false;
+    looked_closer_ = at;
     // Markers of transactions are no records: nobody ever reads past the last ones.
     SUJIP_CHECK_OK(positions_.look_closer(now));
     if (std::any_of(now.begin(), now.end(), [](const ReaderPosition& p) { return p.behind > 0; })) return false;

@@ -4,6 +4,8 @@
 // writes into its own topics has to reach their end once more. So it comes to an end also while new data
 // never stop.
 
+#include <chrono>
+
 #include "cli/positions.h"
 
 namespace sujip {
@@ -30,6 +32,7 @@ class InStep {
   Positions positions_;
   size_t reader_ = 0;
   int pass_ = 0;  // of the reader
+  std::chrono::steady_clock::time_point looked_closer_;
   std::map<kafka::TopicPartition, int64_t> goal_;  // of the reader; empty: to be asked for
 };
 

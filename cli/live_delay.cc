@@ -5,7 +5,7 @@
 namespace sujip {
 namespace {
 
-constexpr auto kWindow = std::chrono::seconds(1);
+constexpr auto kWindow = std::chrono::seconds(4);
 constexpr double kTooLittle = 5;  // offsets a second: a delay computed from fewer is chance
 
 }  // namespace
@@ -20,27 +20,25 @@ Status LiveDelay::look() {
   Look look;
   for (const Reader& reader : positions_.readers()) {
     SUJIP_TRY(const auto now, positions_.read_positions(reader));
-    int64_t behind = 0;
-    int64_t end = 0;
+    Stand& stand = look.emplace_back();
+    stand.at = Clock::now();
     for (const ReaderPosition& p : now) {
-      end += p.end;
-      if (p.position >= 0) behind += std::max<int64_t>(0, p.end - p.position);
+      stand.end += p.end;
+      if (p.position >= 0) stand.behind += std::max<int64_t>(0, p.end - p.position);
     }
-    look.behind.push_back(behind);
-    look.end.push_back(end);
   }
-  look.at = Clock::now();
   looks_.push_back(std::move(look));
-  while (looks_.size() > 2 && looks_.back().at - looks_.front().at > kWindow) looks_.pop_front();
+  while (looks_.size() > 2 && looks_.back().front().at - looks_.front().front().at > kWindow)
+    looks_.pop_front();
   return {};
 }
 
 double LiveDelay::rate(size_t reader) const {
   if (looks_.size() < 2) return 0;
-  const double seconds =
-      std::chrono::duration<double>(looks_.back().at - looks_.front().at).count();
-  return static_cast<double>(looks_.back().end[reader] - looks_.front().end[reader]) /
-         std::max(seconds, 0.001);
+  const Stand& first = looks_.front()[reader];
+  const Stand& last = looks_.back()[reader];
+  const double seconds = std::chrono::duration<double>(last.at - first.at).count();
+  return static_cast<double>(last.end - first.end) / std::max(seconds, 0.001);
 }
 
 double LiveDelay::incoming() const {
@@ -53,7 +51,7 @@ std::optional<double> LiveDelay::seconds() const {
     const double per_second = rate(reader);
     if (per_second < kTooLittle) continue;
     double behind = 0;
-    for (const Look& look : looks_) behind += static_cast<double>(look.behind[reader]);
+    for (const Look& look : looks_) behind += static_cast<double>(look[reader].behind);
     sum = sum.value_or(0) + behind / static_cast<double>(looks_.size()) / per_second;
   }
   return sum;

@@ -21,16 +21,20 @@ class LiveDelay {
 
   // Looks at where everybody stands; asks the broker some questions and the database one.
   Status look();
-  // Seconds, from the looks of the last second; none while (almost) nothing comes in.
+  // Leaves out of the delay what was seen before.
+  void forget() { looks_.clear(); }
+  // Seconds, from the looks of the last seconds; none while (almost) nothing comes in.
   std::optional<double> seconds() const;
   // Records a second that come into the raw topics, from the same looks.
   double incoming() const;
 
  private:
-  struct Look {
+  // Of one reader, all its partitions together.
+  struct Stand {
     Clock::time_point at;
-    std::vector<int64_t> behind, end;  // of each reader, all its partitions together
+    int64_t behind = 0, end = 0;
   };
+  using Look = std::vector<Stand>;  // of each reader
 
   explicit LiveDelay(Positions positions) : positions_(std::move(positions)) {}
   double rate(size_t reader) const;

@@ -23,6 +23,8 @@ Result<Positions> Positions::open(const Settings& settings,
   config.client_id = "sujip-positions";
   config.partition_eof = true;
   config.fetch_wait_ms = 10;
+  // look_closer() wants the next record of each partition, no more.
+  config.extra = {{"fetch.message.max.bytes", "16384"}, {"queued.min.messages", "1"}};
   SUJIP_TRY(self.reader_, kafka::Consumer::create(config));
   SUJIP_TRY(auto connection, pg::Connection::open(settings.pg));
   self.pg_ = std::make_unique<pg::Connection>(std::move(connection));

@@ -39,6 +39,7 @@ struct ReplayOptions {
   std::string from, to, mapping;
   bool dry_run = false;
   bool full_speed = false;
+  double rate = 0;  // records a second; 0: as many as live data can bear
   int replication = 1;
   ProcessOptions process;
 };
@@ -194,14 +195,18 @@ class Replay {
     const auto memory = MemoryBudget::within(options_.process.cache_mb);
     std::shared_ptr<Pace> pace;
     std::optional<GiveWay> give_way;
-    if (!options_.full_speed) {
-      pace = std::make_shared<Pace>();
+    if (!options_.full_speed) pace = std::make_shared<Pace>();
+    if (options_.rate > 0) {
+      pace->set(options_.rate);
+    } else if (pace) {
       SUJIP_TRY(give_way, GiveWay::watch(settings_, live_, pace, stop));
     }
     SUJIP_TRY(const auto lanes,
               GenerationLanes::start(own, options_.process, generation_, live, memory, pace));
     sink::SinkOptions sink_options;
-    sink_options.writers = 2;
+    // A session that writes takes a core, whatever our priority: one, unless nobody is to be spared.
+    sink_options.writers = options_.full_speed ? 2 : 1;
+    sink_options.gather_ms = 1000;
     sink::RunningSink sink(
         own, sink::declared_work(generation_.of(all), {own.prefix, generation_.number}),
         sink_options, live);
@@ -261,8 +266,8 @@ class Replay {
 void add_replay_command(CLI::App& app, const Settings& settings) {
   auto options = std::make_shared<ReplayOptions>();
   options->process.session_timeout_ms = 6000;  // so that the roles take over soon
-  options->process.commit_interval_ms =
-      200;  // nobody waits for it, and commits cost the broker most
+  // Nobody waits for it: few commits, and few writes of one and the same total.
+  options->process.commit_interval_ms = 500;
   CLI::App* command =
       app.add_subcommand("replay",
                          "Build the next generation from the raw topics, beside the live one\n"
@@ -283,6 +288,11 @@ void add_replay_command(CLI::App& app, const Settings& settings) {
                    "A mapping.yaml that stands in for that of its source")
       ->check(CLI::ExistingFile);
   command->add_flag("--full-speed", options->full_speed, "Don't give way when live data come late");
+  command
+      ->add_option("--rate", options->rate,
+                   "This many raw records a second, whatever live data make of it")
+      ->check(CLI::PositiveNumber)
+      ->excludes("--full-speed");
   command->add_flag("--dry-run", options->dry_run, "Only list what it would make");
   command->add_option("--lanes", options->process.lanes, "Threads per processing stage")
       ->check(CLI::Range(1, 64))

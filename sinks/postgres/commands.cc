@@ -99,6 +99,11 @@ void add_sink_commands(CLI::App& app, const Settings& settings) {
   sink_command->add_option("--batch-bytes", options->batch_bytes, "Most bytes of one transaction")
       ->check(CLI::Range(size_t{1024}, size_t{1} << 30))
       ->capture_default_str();
+  sink_command->add_option("--gather", options->gather_ms,
+                           "Milliseconds that rows wait for later ones of their key: less work for the\n"
+                           "database, later rows for readers")
+      ->check(CLI::Range(0, 600000))
+      ->capture_default_str();
   auto mapping = std::make_shared<std::string>();
   sink_command->add_option("--mapping", *mapping,
                            "Fill tables of your own: a file that says which topic, table and columns")

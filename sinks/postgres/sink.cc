@@ -129,6 +129,7 @@ Status Sink::run(const std::atomic<bool>& stop) {
   config.kafka = settings_.kafka;
   config.pg = settings_.pg;
   config.batch_rows = options_.batch_rows;
+  config.gather_ms = options_.gather_ms;
   config.batch_bytes = options_.batch_bytes;
   config.live = live_;
   const int writers = writer_count(options_.writers);

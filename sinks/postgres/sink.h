@@ -24,6 +24,9 @@ struct SinkOptions {
   int writers = 0;  // 0: as many as cores, at least 2 and at most 4
   size_t batch_rows = 20000;
   size_t batch_bytes = 32 << 20;
+  // How long rows wait for later ones of their key, unless the batch is full: fewer writes for later
+  // rows.
+  int gather_ms = 0;
 };
 
 // What a sink is to do.

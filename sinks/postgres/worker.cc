@@ -99,7 +99,7 @@ void Worker::run() {
     const bool full = batch.size() >= config_.batch_rows || batch.bytes() >= config_.batch_bytes;
     // Under load the batch fills up; when the topics have run dry there is nothing to wait for but
     // the writer.
-    if (full || (!more && moved() && writer_.idle())) ship();
+    if (full || (!more && gathered() && writer_.idle())) ship();
   }
   ship();
   settle(true);
@@ -218,6 +218,14 @@ bool Worker::moved() const {
                      [](const auto& p) { return p.second.position != p.second.from; });
 }
 
+bool Worker::gathered() {
+  if (!moved()) return false;
+  if (config_.gather_ms == 0) return true;
+  const auto now = std::chrono::steady_clock::now();
+  if (!moved_at_) moved_at_ = now;
+  return now - *moved_at_ >= std::chrono::milliseconds(config_.gather_ms);
+}
+
 std::vector<Move> Worker::moves() const {
   std::vector<Move> out;
   for (const auto& [tp, p] : partitions_) {
@@ -228,6 +236,7 @@ std::vector<Move> Worker::moves() const {
 
 void Worker::ship() {
   if (!moved()) return;
+  moved_at_.reset();
   open_->moves = moves();
   // Before the writer is asked for: it may still be busy with the one before.
   preparer_.prepare(open_->batch, now_ms(), open_->prepared);

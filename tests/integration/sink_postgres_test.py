@@ -44,6 +44,34 @@ def test_large_batches_go_by_copy(world):
     products.check(world)
 
 
+def test_rows_wait_for_later_ones_of_their_key(world):
+    products, producer = Products(world, seed=15, keys=50), world.producer()
+    transaction(producer, lambda p: [products.change(p) for _ in range(200)])
+    world.sink("--writers", "1", "--gather", "3000")
+    wait_for("the sink to own partitions", lambda: world.query(
+        "select count(*) from sujip.sink_progress where owner is not null")[0][0] > 0)
+    for _ in range(30):
+        transaction(producer, lambda p: [products.change(p) for _ in range(200)])
+    world.wait_until_caught_up()
+    products.check(world)
+    written = "select n_tup_ins + n_tup_upd from pg_stat_user_tables where relname = 'product'"
+    # The statistics come a moment after the commit. Without --gather nearly every transaction is a write of its own.
+    wait_for("the database to have counted", lambda: world.query(written)[0][0] > 0)
+    assert world.query(written)[0][0] <= 6 * 50
+
+
+def test_gathered_rows_are_written_at_the_end(world):
+    products, producer = Products(world, seed=16), world.producer()
+    sink = world.sink("--gather", "600000")
+    transaction(producer, lambda p: [products.change(p) for _ in range(3000)])
+    for _ in range(2):
+        sink.send_signal(signal.SIGTERM)
+        assert sink.wait(timeout=10) == 0
+        sink = world.sink("--gather", "100")
+    world.wait_until_caught_up()
+    products.check(world)
+
+
 def test_killed_again_and_again(world):
     products, producer = Products(world, seed=3), world.producer()
     chance = random.Random(3)

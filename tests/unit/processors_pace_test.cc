@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
+#include <cmath>
+
 #include "cli/give_way.h"
 
 namespace sujip {
@@ -50,8 +52,29 @@ TEST(Pace, KeepsTheRate) {
 
 TEST(NextPace, FasterWhileLiveDataAreInTimeAndSlowerWhenLate) {
   EXPECT_GT(next_pace(5000, 0.1, 0.1, 1000), 5000);
-  EXPECT_GT(next_pace(5000, std::nullopt, 0.1, 0), 5000);
   EXPECT_LT(next_pace(5000, 0.2, 0.1, 1000), 5000);
+  EXPECT_LT(next_pace(5000, 0.4, 0.1, 1000), next_pace(5000, 0.14, 0.1, 1000));
+}
+
+TEST(NextPace, WithoutLiveDataThereIsNothingToGiveWayTo) {
+  EXPECT_GE(next_pace(5000, std::nullopt, 0.1, 0), 1e6);
+}
+
+// A machine on which the delay grows with the rate: the pace comes to where it is somewhat above the
+// usual one, from wherever it starts, and stays there.
+TEST(NextPace, ComesToRestWhereLiveDataAreSomewhatLater) {
+  EXPECT_TRUE(rc::check([] {
+    const double usual = *rc::gen::inRange(30, 1000) / 1000.0;
+    const double bears = *rc::gen::inRange(4000, 100000);  // at this rate it is twice as late
+    double rate = *rc::gen::inRange(600, 200000);
+    const auto late = [&] { return usual * (1 + rate / bears); };
+    for (int i = 0; i < 100; ++i) rate = next_pace(rate, late(), usual, 100);
+    RC_ASSERT(late() > 1.1 * usual);
+    RC_ASSERT(late() < 1.5 * usual);
+    const double there = rate;
+    rate = next_pace(rate, late(), usual, 100);
+    RC_ASSERT(std::abs(rate - there) < 0.01 * there);
+  }));
 }
 
 TEST(NextPace, NeverSoSlowThatNewDataOutrunIt) {
