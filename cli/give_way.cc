@@ -25,6 +25,7 @@ constexpr double kMostSlower = 0.6;
 constexpr double kFastestBeside = 2e5;
 constexpr double kFastest = 1e6;
 constexpr double kResting = 1;
+constexpr auto kPatience = std::chrono::seconds(120);  // with looks that fail
 // What it must at least be faster than what comes in, or it would never be done.
 constexpr double kAhead = 3;
 constexpr double kLeastRate = 500;
@@ -58,14 +59,21 @@ Result<GiveWay> GiveWay::watch(const Settings& settings,
 void GiveWay::enter(Phase phase, Clock::time_point now) {
   phase_ = phase;
   until_ = now + (phase == Phase::settling ? kSettle : phase == Phase::watching ? kWatch : kGo);
-  decided_at_ = now;
+  decided_at_ = looked_at_ = now;
   pace_->set(phase == Phase::going ? rate_ : kResting, now);
   delay_.forget();
 }
 
 Status GiveWay::turn() {
-  SUJIP_CHECK_OK(delay_.look());
   const auto now = Clock::now();
+  if (const Status seen = delay_.look(); !seen.ok()) {
+    // A broker or a database that doesn't answer has enough to do. Lanes and sink know whether to go on.
+    if (looked_at_ + kPatience < now) return seen;
+    rate_ = std::max(kLeastRate, rate_ * kMostSlower);
+    if (phase_ == Phase::going) pace_->set(rate_, now);
+    return {};
+  }
+  looked_at_ = now;
   if (now >= until_) {
     if (phase_ == Phase::watching) usual_ = std::max(kLeastUsual, delay_.seconds().value_or(0));
     enter(phase_ == Phase::settling   ? Phase::watching

@@ -44,7 +44,7 @@ class GiveWay {
   double rate_;       // records a second
   Phase phase_ = Phase::settling;
   Clock::time_point until_;  // the end of the phase
-  Clock::time_point decided_at_;
+  Clock::time_point decided_at_, looked_at_;
 };
 
 }  // namespace sujip

@@ -11,6 +11,7 @@ rest see swaps there and back: each reads lines and totals in one statement, and
 import argparse
 import itertools
 import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -151,6 +152,7 @@ def main():
         data = load(broker, sujip, args)
         roles = [sujip.start("process"), sujip.start("sink")]
         caught_up(sujip, 60 + args.events / 10_000)
+        os.sync()  # what was loaded is still being written, and whoever calls fsync would wait for it
         say("live traffic alone")
         traffic = Traffic(broker.address, database.uri, data / "events.jsonl", args.rate, args.probes)
         traffic.start()

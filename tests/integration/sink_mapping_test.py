@@ -4,6 +4,7 @@ import random
 
 import confluent_kafka
 import confluent_kafka.admin
+import psycopg2
 import pytest
 
 from sink_world import world  # noqa: F401
@@ -217,7 +218,7 @@ create trigger say after insert on shop.products for each statement execute func
 
 def first_load(world, tmp_path, known):
     """9,000 rows in the order of their keys; the table has the known ones. Returns how many were tried to be inserted."""
-    shop = Shop(world, tmp_path, partitions=1)
+    shop = Shop(world, tmp_path, ROWS.replace("price: bigint", "price: integer"), partitions=1)
     world.query(TABLE + ";" + TRIED)
     for code in known:
         world.query(f"insert into shop.products values ('공급', '{code:05d}', 'old', 1, 'theirs')")
@@ -242,3 +243,77 @@ def test_a_first_load_goes_straight_into_the_table(world, tmp_path):
 def test_a_row_that_was_there_after_all_is_updated(world, tmp_path):
     # Neighbours: the sink asks for keys further apart, and takes the rows for new ones at first.
     assert first_load(world, tmp_path, [1, 2, 8998]) > 9000 - 3
+
+
+TYPES = """
+sink: shop
+tables:
+  - topic: {topic}
+    table: shop.kinds
+    key: [code]
+    columns:
+      code: {{type: text, from: product_code}}
+"""
+COLUMNS = {"smallint": "smallint", "integer": "integer", "bigint": "bigint", "numeric": "numeric",
+           "money": "numeric", "double": "double", "real": "real", "boolean": "boolean", "date": "date",
+           "timestamptz": "timestamptz", "timestamp": "timestamp", "jsonb": "jsonb", "json": "json", "uuid": "uuid"}
+USUAL = {
+    "smallint": ["0", "-32768", "32767"], "integer": ["-2147483648", "7"],
+    "bigint": ["9223372036854775807", "-9223372036854775808", "0"],
+    "numeric": ["0", "-0.00", "1", "10000", "9999.9999", "0.0001", "0.00001", "1000000.10", "-123456789012345678901234567890.5",
+                "0.000000000000000000012300", "100000000", "00012.50"],
+    "money": ["1.25", "-99999999.99", "0.005", "12"],
+    "double": ["0", "-1.5", "1e300", "0.1", "2.5E-10", "123456789012345678"], "real": ["1.5", "-0.25"],
+    "boolean": [True, False], "date": ["2024-02-29", "0001-01-01", "9999-12-31", "1999-12-31", "2000-01-01"],
+    "timestamptz": ["2026-01-02T03:04:05.678Z", "2026-01-02 03:04:05+09", "1969-12-31T23:59:59.999999-03:30",
+                    "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.9+00:00"],
+    "timestamp": ["2026-01-02T03:04:05.678"], "jsonb": [{"b": [1, None], "a": "가"}, 5, "x", True, [], 1e5],
+    "json": [{"b": 1, "a": [2.50]}], "uuid": ["123e4567-e89b-12d3-a456-426614174000"],
+}
+# What the server reads and we don't: the column's values of that batch go as texts.
+ODD = {"smallint": [" 7 "], "integer": ["+5"], "bigint": [" 12"], "numeric": ["1e3", "NaN", ".5", "5.", " 1.5 "],
+       "money": ["1e2"], "double": ["Infinity", "NaN"], "boolean": ["yes", "off", "t"],
+       "date": ["20240305", "March 4, 2024", "infinity", "2024-03-04 BC"],
+       "timestamptz": ["2026-01-02 03:04:05 Asia/Seoul", "2026-01-02", "2026-01-02T03:04:05.1234567Z", "infinity",
+                       "2026-01-02T24:00:00Z"]}
+
+
+@pytest.mark.parametrize("odd", [False, True])
+@pytest.mark.parametrize("rows", [40, 3000])
+def test_values_of_every_type_are_those_that_the_server_reads(world, tmp_path, odd, rows):
+    """The oracle is the server: the same values as texts, cast by it."""
+    shop = Shop(world, tmp_path, TYPES + "".join(f"      {c}: {t}\n" for c, t in COLUMNS.items()), partitions=1)
+    sql = {**COLUMNS, "money": "numeric(10, 2)", "double": "double precision"}
+    for table in "kinds", "expected":
+        world.query(f"create schema if not exists shop; create table shop.{table} (code text primary key, "
+                    + ", ".join(f'"{c}" {t}' for c, t in sql.items()) + ")")
+    chance = random.Random(rows + odd)
+
+    def put(code):
+        row = {"product_code": code}
+        for column in COLUMNS:
+            values = USUAL[column] + (ODD.get(column, []) if odd else [])
+            if chance.random() < 0.9:
+                row[column] = chance.choice(values)
+            if column == "numeric" and chance.random() < 0.8:
+                row[column] = f"{chance.choice(['', '-'])}{chance.randrange(10 ** chance.randrange(1, 25))}" \
+                              f"{chance.choice(['', '.' + str(chance.randrange(10 ** chance.randrange(1, 15))).zfill(chance.randrange(1, 15))])}"
+        shop.put(code, json.dumps(row, ensure_ascii=False).encode(), key=code)
+        expected[code] = [row.get(c) if row.get(c) is None or isinstance(row[c], str) and not c.startswith("json")
+                          else json.dumps(row[c], ensure_ascii=False, separators=(", ", ": ")) for c in COLUMNS]
+
+    expected = {}
+    shop.start("--batch", "100000")
+    for part in range(2):  # new rows, then others under the same keys, and some more
+        for number in range(part * rows // 2, part * rows // 2 + rows):
+            put(f"{number:05d}")
+        shop.flush()
+        world.wait_until_caught_up()
+    with psycopg2.connect(world.environment["SUJIP_PG"]) as connection:
+        connection.cursor().executemany("insert into shop.expected values (%s" + ", %s" * len(COLUMNS) + ")",
+                                        [(code, *values) for code, values in expected.items()])
+    connection.close()
+    texts = ", ".join(f'"{c}"::text' for c in COLUMNS)
+    assert world.query("select count(*) from shop.kinds") == [(rows + rows // 2,)]
+    assert world.query(f"(select code, {texts} from shop.kinds except select code, {texts} from shop.expected) "
+                       "order by 1 limit 3") == []

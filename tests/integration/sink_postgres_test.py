@@ -64,10 +64,11 @@ def test_gathered_rows_are_written_at_the_end(world):
     products, producer = Products(world, seed=16), world.producer()
     sink = world.sink("--gather", "600000")
     transaction(producer, lambda p: [products.change(p) for _ in range(3000)])
-    for _ in range(2):
-        sink.send_signal(signal.SIGTERM)
-        assert sink.wait(timeout=10) == 0
-        sink = world.sink("--gather", "100")
+    wait_for("the sink to own partitions", lambda: world.query(
+        "select count(*) from sujip.sink_progress where owner is not null")[0][0] > 0)
+    sink.send_signal(signal.SIGTERM)
+    assert sink.wait(timeout=10) == 0
+    world.sink("--gather", "100")
     world.wait_until_caught_up()
     products.check(world)
 
