@@ -248,20 +248,6 @@ Result<Rows> Connection::run_texts(const std::string& name, std::span<const char
                 name);
 }
 
-Result<Rows> Connection::run_binary(const std::string& name,
-                                    std::span<const std::string_view> values) {
-  std::vector<const char*> bytes;
-  std::vector<int> sizes;
-  for (const std::string_view value : values) {
-    bytes.push_back(value.data());
-    sizes.push_back(static_cast<int>(value.size()));
-  }
-  const std::vector<int> formats(values.size(), 1);
-  return finish(PQexecPrepared(session_->conn, name.c_str(), static_cast<int>(values.size()),
-                               bytes.data(), sizes.data(), formats.data(), 0),
-                name);
-}
-
 void Connection::forget_prepared() {
   if (session_->prepared.empty()) return;
   session_->prepared.clear();

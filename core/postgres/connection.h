@@ -123,11 +123,9 @@ class Connection {
   Result<Rows> run_params(const std::string& name, std::span<const Param> params);
   // Zero-terminated texts, nullptr = null; nothing is copied.
   Result<Rows> run_texts(const std::string& name, std::span<const char* const> texts);
-  // Values in the binary format, none of them null; nothing is copied.
-  Result<Rows> run_binary(const std::string& name, std::span<const std::string_view> values);
   void forget_prepared();  // after a table changed its shape
 
-  // COPY … FROM STDIN: begin, any number of sends of whole or partial rows, end.
+  // COPY … FROM STDIN: begin, any number of sends of whole or partial lines, end.
   // After an error of send the caller calls copy_abort.
   Status copy_begin(const std::string& copy_sql);
   Status copy_send(std::string_view bytes);

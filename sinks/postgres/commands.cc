@@ -97,7 +97,7 @@ void add_sink_commands(CLI::App& app, const Settings& settings) {
       ->check(CLI::Range(size_t{1}, size_t{1000000}))
       ->capture_default_str();
   sink_command->add_option("--batch-bytes", options->batch_bytes, "Most bytes of one transaction")
-      ->check(CLI::Range(size_t{1024}, size_t{1} << 29))
+      ->check(CLI::Range(size_t{1024}, size_t{1} << 30))
       ->capture_default_str();
   sink_command->add_option("--gather", options->gather_ms,
                            "Milliseconds that rows wait for later ones of their key: less work for the\n"

@@ -61,7 +61,7 @@ Status DeadLetters::keep(pg::Connection& connection, const Batch& batch,
   SUJIP_CHECK_OK(produce(batch, bad, now));
   Table table = dead_letter_table();
   table.schema = names_.schema();
-  Rows rows(table);
+  Rows rows(table.columns.size());
   const std::string time = utc_text(now);
   std::vector<uint32_t> which;
   for (const auto& [index, reason] : reasons(bad)) {

@@ -46,7 +46,7 @@ struct Decoder::Impl {
     if (texts.size() + kTextSize > texts.capacity()) return;  // a member twice: the first counts
     const size_t at = texts.size();
     append(texts);
-    cells[cell] = {std::string_view(texts).substr(at), false};
+    cells[cell] = {std::string_view(texts).substr(at), false, true};
   }
 
   void set_time(size_t cell, int64_t ms) {
@@ -69,7 +69,7 @@ struct Decoder::Impl {
     const std::string_view inner = token.substr(1, token.size() - 2);
     if (!holds(inner, '\\')) {
       // simdjson has refused bare control characters and broken UTF-8.
-      cells[wanted.cell] = {inner, false};
+      cells[wanted.cell] = {inner, false, true};
       return simdjson::SUCCESS;
     }
     std::string_view text;
@@ -101,13 +101,13 @@ struct Decoder::Impl {
           return simdjson::SUCCESS;
         }
         // The digits as they stand: never through a double.
-        cell = {trimmed(value.raw_json_token()), false};
+        cell = {trimmed(value.raw_json_token()), false, true};
         return is_number(cell.text) ? simdjson::SUCCESS : simdjson::NUMBER_ERROR;
       }
       case od::json_type::boolean: {
         bool flag = false;
         if (auto e = value.get_bool().get(flag)) return e;
-        cell = {flag ? "true" : "false", false};
+        cell = {flag ? "true" : "false", false, true};
         return simdjson::SUCCESS;
       }
       case od::json_type::object: {
@@ -233,7 +233,7 @@ struct Decoder::Impl {
     for (const size_t c : timestamp_cells) set_time(c, at.timestamp);
     for (const size_t c : mark_cells) {
       if (column(c).type == "boolean") {
-        cells[c] = {removed ? "true" : "false", false};
+        cells[c] = {removed ? "true" : "false", false, true};
       } else if (removed) {
         // A time there must be, or the row would not count as removed.
         set_time(c, std::max<int64_t>(at.timestamp, 1));
@@ -253,7 +253,7 @@ struct Decoder::Impl {
       if (!cells[c].null || (removed && !column(c).required)) continue;
       if (table.json_key) return column(c).name + " is missing";
       // Ledgers say nothing rather than fail: an empty text, a zero.
-      cells[c] = {column(c).type == "text" ? "" : "0", false};
+      cells[c] = {column(c).type == "text" ? "" : "0", false, true};
     }
     return "";
   }
@@ -331,7 +331,7 @@ Decoded Decoder::decode(std::string_view key, std::string_view value, const Posi
       return out;
     }
   } else if (table.revision >= 0) {
-    my.cells[static_cast<size_t>(table.revision)] = {kHighestRev, false};
+    my.cells[static_cast<size_t>(table.revision)] = {kHighestRev, false, true};
   }
   if (removed && !table.json_key) {
     out.problem = "a tombstone, but rows of this table are never deleted";

@@ -13,10 +13,11 @@
 
 namespace sujip::sink {
 
-// One value as text; `null` when there is none.
+// One value as text, not yet escaped; `null` when there is none.
 struct Cell {
   std::string_view text;
   bool null = true;
+  bool plain = false;  // neither quote nor backslash nor control character: no format escapes it
 };
 
 enum class Kind : uint8_t { upsert, remove, bad };

@@ -47,7 +47,7 @@ std::vector<uint32_t> last_of_each_key(const Table& table, const Rows& rows) {
     std::string key;
     for (const int k : table.key) {
       const auto column = static_cast<size_t>(k);
-      key += rows.is_null(row, column) ? std::string_view("\1") : rows.text(row, column);
+      key += rows.is_null(row, column) ? std::string(1, '\1') : rows.text(row, column);
       key += '\0';
     }
     const auto [found, fresh] = last.try_emplace(std::move(key), row);

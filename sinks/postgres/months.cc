@@ -14,7 +14,7 @@ std::map<std::string, std::string> months_of(const Rows& rows, size_t column) {
   std::map<std::string, std::string> months;
   std::string_view last;  // rows come in order of their keys: mostly the same again
   for (size_t row = 0; row < rows.size(); ++row) {
-    const std::string_view date = rows.text(row, column);
+    const std::string_view date = rows.escaped(row, column);
     const std::string_view month = date.substr(0, kMonth);
     if (month == last || !Day::parse(date)) continue;
     months.try_emplace(std::string(month), date);

@@ -24,10 +24,6 @@ class NewRows {
     int rests = 0;      // guesses that are not made yet
     int next_rests = 1;  // after one more that is wrong
   };
-  // COPY's binary format is not converted: whether the table's columns are of the types that we send.
-  Result<bool> takes_copy(pg::Connection& connection, const Table& table);
-
-  std::map<std::string, bool> takes_copy_;
   std::map<std::string, Past> past_;  // of tables about which a guess was wrong
 };
 

@@ -1,69 +1,97 @@
 #include "sinks/postgres/rows.h"
 
-#include <arpa/inet.h>
+#include <algorithm>
+#include <cstring>
+
+#include "core/postgres/copy_text.h"
 
 namespace sujip::sink {
+namespace {
 
-Rows::Rows(const Table& table) : columns_(table.columns.size()) {
-  for (size_t c = 0; c < columns_.size(); ++c) columns_[c].wire = wire_of(table.columns[c].type);
+// Takes back what write_copy_text() did.
+std::string without_escapes(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '\\' || i + 1 == text.size()) {
+      out += text[i];
+      continue;
+    }
+    const char c = text[++i];
+    out += c == 't' ? '\t' : c == 'n' ? '\n' : c == 'r' ? '\r' : c;
+  }
+  return out;
+}
+
+}  // namespace
+
+char* Rows::room(size_t bytes) {
+  if (size_ + bytes > capacity_) {
+    const size_t capacity = std::max(capacity_ * 2, size_ + bytes + 4096);
+    auto larger = std::make_unique_for_overwrite<char[]>(capacity);
+    if (size_ > 0) std::memcpy(larger.get(), bytes_.get(), size_);
+    bytes_ = std::move(larger);
+    capacity_ = capacity;
+  }
+  return bytes_.get() + size_;
 }
 
 void Rows::add(std::span<const Cell> cells, RowOrigin origin) {
-  for (size_t c = 0; c < columns_.size(); ++c) {
-    const Cell& cell = cells[c];
-    Column& column = columns_[c];
-    if (is_text(column.wire)) {
-      cell.null ? column.sent.add_null() : column.sent.add(prefix_of(column.wire), cell.text);
-      continue;
-    }
+  cells = cells.first(columns_);
+  size_t most = columns_ * 3;  // separators and \N
+  for (const Cell& cell : cells) most += cell.plain ? cell.text.size() : 2 * cell.text.size();
+  char* const line = room(most);
+  char* out = line;
+  starts_.push_back(static_cast<uint32_t>(size_));
+  for (const Cell& cell : cells) {
+    if (&cell != cells.data()) *out++ = '\t';
+    const auto at = static_cast<uint32_t>(out - bytes_.get());
     if (cell.null) {
-      column.texts.add_null();
-      column.sent.add_null();
-      continue;
-    }
-    column.texts.add({}, cell.text);
-    if (char* const end = write_wire(column.sent.begin_add(wire_room(cell.text)), column.wire, cell.text)) {
-      column.sent.end_add(end);
+      out = std::copy(pg::kCopyNull.begin(), pg::kCopyNull.end(), out);
+      slots_.push_back({at, Slot::kNull});
+    } else if (cell.plain) {
+      std::memcpy(out, cell.text.data(), cell.text.size());
+      out += cell.text.size();
+      slots_.push_back({at, static_cast<uint32_t>(cell.text.size()) | Slot::kPlain});
     } else {
-      column.sent.add({}, {});  // in its place
-      column.fits = false;
+      char* const end = pg::write_copy_text(out, cell.text);
+      slots_.push_back({at, static_cast<uint32_t>(end - out)});
+      out = end;
     }
   }
+  *out++ = '\n';
+  size_ += static_cast<size_t>(out - line);
   origins_.push_back(origin);
 }
 
 void Rows::clear() {
-  for (Column& column : columns_) {
-    column.sent.clear();
-    column.texts.clear();
-    column.fits = true;
-  }
+  size_ = 0;
+  slots_.clear();
+  starts_.clear();
   origins_.clear();
 }
 
-std::string_view Rows::text(size_t row, size_t column) const {
-  const Column& c = columns_[column];
-  if (is_null(row, column)) return {};
-  return c.said()[row].substr(prefix_of(c.wire).size());
+bool Rows::is_null(size_t row, size_t column) const {
+  return slot(row, column).size == Slot::kNull;
 }
 
-TextColumns Rows::text_columns() const {
-  TextColumns out;
-  for (const Column& column : columns_) out.push_back(column.as_text());
-  return out;
+std::string Rows::text(size_t row, size_t column) const {
+  const Slot& s = slot(row, column);
+  if (s.size == Slot::kNull) return "";
+  const std::string_view text(bytes_.get() + s.at, s.size & ~Slot::kPlain);
+  return (s.size & Slot::kPlain) != 0 ? std::string(text) : without_escapes(text);
 }
 
-std::string_view Rows::array(size_t column, std::span<const uint32_t> rows, std::string& room) const {
-  const Column& c = columns_[column];
-  const Elements& elements = c.as_text() ? c.said() : c.sent;
-  const uint32_t oid = oid_of(c.as_text() ? Wire::text : c.wire);
-  return rows.size() == size() ? elements.array(oid) : elements.array(oid, rows, room);
+std::string_view Rows::escaped(size_t row, size_t column) const {
+  const Slot& s = slot(row, column);
+  if (s.size == Slot::kNull) return {};
+  return {bytes_.get() + s.at, s.size & ~Slot::kPlain};
 }
 
-void Rows::append_tuple(std::string& out, size_t row) const {
-  const uint16_t fields = htons(static_cast<uint16_t>(columns_.size()));
-  out.append(reinterpret_cast<const char*>(&fields), sizeof fields);
-  for (const Column& column : columns_) out += column.sent.field(row);
+std::string_view Rows::lines(size_t from, size_t count) const {
+  if (count == 0) return {};
+  const size_t end = from + count == starts_.size() ? size_ : starts_[from + count];
+  return {bytes_.get() + starts_[from], end - starts_[from]};
 }
 
 void append_array_element(std::string& out, std::string_view text) {
@@ -82,6 +110,26 @@ std::string array_of(const std::vector<std::string>& texts) {
     append_array_element(out, text);
   }
   return out + "}";
+}
+
+void Rows::append_array(std::string& out, size_t column, std::span<const uint32_t> rows) const {
+  out += '{';
+  bool first = true;
+  for (const uint32_t row : rows) {
+    if (!first) out += ',';
+    first = false;
+    const Slot& s = slot(row, column);
+    if (s.size == Slot::kNull) {
+      out += "NULL";
+    } else if ((s.size & Slot::kPlain) != 0) {
+      out += '"';
+      out.append(bytes_.get() + s.at, s.size & ~Slot::kPlain);
+      out += '"';
+    } else {
+      append_array_element(out, text(row, column));
+    }
+  }
+  out += '}';
 }
 
 }  // namespace sujip::sink

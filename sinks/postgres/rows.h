@@ -1,17 +1,16 @@
 #pragma once
-// Decoded rows of one table, ready to be written: column by column, as the arrays of a statement
-// take them, so that a batch is sent as it lies here.
+// Decoded rows of one table, ready to be written. They are kept as the lines that COPY takes, so
+// that a large batch is sent as it lies here; small ones are taken apart again into arrays.
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "sinks/postgres/decode.h"
-#include "sinks/postgres/elements.h"
 #include "sinks/postgres/table.h"
-#include "sinks/postgres/wire.h"
 
 namespace sujip::sink {
 
@@ -22,38 +21,42 @@ struct RowOrigin {
 
 class Rows {
  public:
-  explicit Rows(const Table& table);
+  explicit Rows(size_t columns) : columns_(columns) {}
 
-  // Takes the cells of the table's columns; there may be more.
+  // Takes the first `columns` of the cells; there may be more.
   void add(std::span<const Cell> cells, RowOrigin origin);
   void clear();  // keeps its memory for the next batch
   size_t size() const { return origins_.size(); }
   bool empty() const { return origins_.empty(); }
 
-  bool is_null(size_t row, size_t column) const { return columns_[column].sent.is_null(row); }
-  // What the cell said; "" for null. Valid until something is added.
-  std::string_view text(size_t row, size_t column) const;
+  bool is_null(size_t row, size_t column) const;
+  std::string text(size_t row, size_t column) const;  // "" for null
+  // The same as it lies here, as COPY writes it.
+  std::string_view escaped(size_t row, size_t column) const;
   RowOrigin origin(size_t row) const { return origins_[row]; }
 
-  // Per column whether it is sent as text: its type's form isn't written here, or a value of these
-  // rows is none that we read. The server makes values of texts.
-  TextColumns text_columns() const;
-  // A binary array of a column over some rows (ascending): in place when that is all, else in `room`.
-  std::string_view array(size_t column, std::span<const uint32_t> rows, std::string& room) const;
-  // Appends a row as COPY's binary format has it. No column may be sent as text.
-  void append_tuple(std::string& out, size_t row) const;
+  // COPY lines of rows that stand side by side, each with its newline.
+  std::string_view lines(size_t from, size_t count) const;
+  // Appends an array literal of one column over some rows: {"a","b",NULL}.
+  void append_array(std::string& out, size_t column, std::span<const uint32_t> rows) const;
 
  private:
-  struct Column {
-    Wire wire = Wire::text;
-    bool fits = true;  // all values are in `sent` as the wire has them
-    Elements sent;
-    Elements texts;  // of a wire that is no text
-    const Elements& said() const { return is_text(wire) ? sent : texts; }
-    bool as_text() const { return wire == Wire::none || !fits; }
+  struct Slot {
+    static constexpr uint32_t kNull = UINT32_MAX;
+    static constexpr uint32_t kPlain = 1U << 31;  // of `size`: not escaped, nothing to escape
+    uint32_t at = 0;
+    uint32_t size = 0;  // escaped
   };
+  const Slot& slot(size_t row, size_t column) const { return slots_[row * columns_ + column]; }
+  char* room(size_t bytes);
 
-  std::vector<Column> columns_;
+  size_t columns_;
+  // Not a std::string: that would write zeroes over memory which is filled right after.
+  std::unique_ptr<char[]> bytes_;
+  size_t size_ = 0;
+  size_t capacity_ = 0;
+  std::vector<Slot> slots_;
+  std::vector<uint32_t> starts_;  // of the lines
   std::vector<RowOrigin> origins_;
 };
 

@@ -22,6 +22,18 @@ std::string base_type(const std::string& type) {
   return base;
 }
 
+Result<std::vector<ExistingColumn>> columns_of(pg::Connection& connection, const Table& table) {
+  SUJIP_TRY(auto rows,
+            connection.query("select attname, format_type(atttypid, atttypmod) from pg_attribute "
+                             "where attrelid = to_regclass($1) and attnum > 0 and not attisdropped",
+                             qualified(table)));
+  std::vector<ExistingColumn> columns;
+  for (int i = 0; i < rows.size(); ++i) {
+    columns.push_back({std::string(rows.text(i, 0)), std::string(rows.text(i, 1))});
+  }
+  return columns;
+}
+
 Status comment(pg::Connection& connection, const Table& table) {
   for (const std::string& sql : comment_sql(table)) SUJIP_CHECK_OK(connection.exec(sql));
   return {};
@@ -113,18 +125,6 @@ Status show_live(pg::Connection& connection, const std::vector<Table>& tables) {
 }
 
 }  // namespace
-
-Result<std::vector<ExistingColumn>> columns_of(pg::Connection& connection, const Table& table) {
-  SUJIP_TRY(auto rows,
-            connection.query("select attname, format_type(atttypid, atttypmod) from pg_attribute "
-                             "where attrelid = to_regclass($1) and attnum > 0 and not attisdropped",
-                             qualified(table)));
-  std::vector<ExistingColumn> columns;
-  for (int i = 0; i < rows.size(); ++i) {
-    columns.push_back({std::string(rows.text(i, 0)), std::string(rows.text(i, 1))});
-  }
-  return columns;
-}
 
 Result<std::vector<Column>> missing_columns(const Table& table,
                                             const std::vector<ExistingColumn>& existing) {

@@ -12,8 +12,6 @@ struct ExistingColumn {
   std::string type;  // format_type()
 };
 
-Result<std::vector<ExistingColumn>> columns_of(pg::Connection& connection, const Table& table);
-
 // The columns to add, or an error that names the column whose type differs.
 Result<std::vector<Column>> missing_columns(const Table& table,
                                             const std::vector<ExistingColumn>& existing);

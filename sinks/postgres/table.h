@@ -81,9 +81,6 @@ struct Table {
   bool is_key(int column) const;
 };
 
-// Per column whether its values are sent as text, and made what the column is by the server.
-using TextColumns = std::vector<bool>;
-
 // "sujip"."product"
 std::string qualified(const Table& table);
 

@@ -12,8 +12,8 @@ void observe_latency(const TableRows& rows) {
   if (source < 0 || updated < 0 || rows.upserts.empty()) return;
   const size_t last = rows.upserts.size() - 1;
   if (rows.upserts.is_null(last, static_cast<size_t>(source))) return;
-  const std::string medium(rows.upserts.text(last, static_cast<size_t>(source)));
-  const std::string_view time = rows.upserts.text(last, static_cast<size_t>(updated));
+  const std::string medium = rows.upserts.text(last, static_cast<size_t>(source));
+  const std::string time = rows.upserts.text(last, static_cast<size_t>(updated));
   if (const auto at = parse_time(time, 0)) {
     metrics::histogram("end_to_end_latency_seconds", {{"medium", medium}})
         .Observe(static_cast<double>(now_ms() - *at) / 1000.0);

@@ -1,8 +1,6 @@
 #include "sinks/postgres/write_rows.h"
 
-#include <algorithm>
 #include <map>
-#include <numeric>
 #include <string>
 #include <vector>
 
@@ -10,8 +8,6 @@
 
 namespace sujip::sink {
 namespace {
-
-constexpr size_t kPiece = 256 << 10;  // bytes of COPY that are sent at once
 
 // Two layouts may share a table (run_log); their columns tell them apart.
 std::string statement_name(const char* kind, const Table& table) {
@@ -22,22 +18,10 @@ const char* name_of(Meet meet) {
   return meet == Meet::merge ? "merge" : "insert";
 }
 
-// Statements differ by which columns come as text.
-std::string with_texts(std::string name, const TextColumns& texts) {
-  if (std::find(texts.begin(), texts.end(), true) == texts.end()) return name;
-  name += ':';
-  for (const bool text : texts) name += text ? '1' : '0';
-  return name;
-}
-
-// The values of these columns as parameters of a prepared statement.
-Result<pg::Rows> run_arrays(pg::Connection& connection, const std::string& name, const Rows& rows,
-                            std::span<const size_t> columns, std::span<const uint32_t> which) {
-  std::vector<std::string> room(columns.size());
-  std::vector<std::string_view> arrays;
-  for (size_t i = 0; i < columns.size(); ++i)
-    arrays.push_back(rows.array(columns[i], which, room[i]));
-  return connection.run_binary(name, arrays);
+Result<pg::Rows> run_arrays(pg::Connection& connection, const std::string& name, const std::vector<std::string>& arrays) {
+  std::vector<const char*> texts;
+  for (const std::string& array : arrays) texts.push_back(array.c_str());
+  return connection.run_texts(name, texts);
 }
 
 // The others of `sent` rows were not newer than those of the table.
@@ -47,39 +31,51 @@ void count_stale(const Table& table, size_t sent, int64_t written) {
     metrics::counter("sink_stale_rejected_total", {{"table", table.name}}).Increment(static_cast<double>(stale));
 }
 
-Status merge_rows(pg::Connection& connection, const Table& table, const Rows& rows,
-                  std::span<const uint32_t> which, Meet meet) {
-  const TextColumns texts = rows.text_columns();
-  const std::string name = with_texts(statement_name(name_of(meet), table), texts);
-  SUJIP_CHECK_OK(connection.prepare(name, upsert_sql(table, meet, texts)));
-  std::vector<size_t> columns(table.columns.size());
-  std::iota(columns.begin(), columns.end(), size_t{0});
-  SUJIP_TRY(const pg::Rows done, run_arrays(connection, name, rows, columns, which));
+Status upsert_arrays(pg::Connection& connection, const Table& table, const Rows& rows,
+                     std::span<const uint32_t> which, Meet meet) {
+  const std::string name = statement_name(name_of(meet), table);
+  SUJIP_CHECK_OK(connection.prepare(name, upsert_arrays_sql(table, meet)));
+  std::vector<std::string> arrays(table.columns.size());
+  for (size_t c = 0; c < arrays.size(); ++c) rows.append_array(arrays[c], c, which);
+  SUJIP_TRY(const pg::Rows done, run_arrays(connection, name, arrays));
   count_stale(table, which.size(), done.affected());
   return {};
 }
 
-Status send_tuples(pg::Connection& connection, const Rows& rows, std::span<const uint32_t> which) {
-  // Signature, flags and the length of an extension that is none.
-  std::string bytes("PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0", 19);
-  for (const uint32_t row : which) {
-    rows.append_tuple(bytes, row);
-    if (bytes.size() < kPiece) continue;
-    SUJIP_CHECK_OK(connection.copy_send(bytes));
-    bytes.clear();
+Status send_lines(pg::Connection& connection, const Rows& rows, std::span<const uint32_t> which) {
+  // Rows that stand side by side go out as they lie in memory.
+  for (size_t i = 0; i < which.size();) {
+    size_t count = 1;
+    while (i + count < which.size() && which[i + count] == which[i] + count) ++count;
+    if (auto sent = connection.copy_send(rows.lines(which[i], count)); !sent) {
+      const Error error = sent.error();
+      connection.copy_abort("sending failed");
+      return error;
+    }
+    i += count;
   }
-  bytes += "\377\377";  // no more tuples
-  return connection.copy_send(bytes);
+  return {};
 }
 
 Status copy_new(pg::Connection& connection, const Table& table, const Rows& rows,
                 std::span<const uint32_t> which) {
   SUJIP_CHECK_OK(connection.copy_begin(copy_new_sql(table)));
-  if (const Status sent = send_tuples(connection, rows, which); !sent) {
-    connection.copy_abort("sending failed");
-    return sent;
-  }
+  SUJIP_CHECK_OK(send_lines(connection, rows, which));
   SUJIP_CHECK_OK(connection.copy_end());
+  return {};
+}
+
+Status upsert_copy(pg::Connection& connection, const Table& table, const Rows& rows,
+                   std::span<const uint32_t> which, Meet meet) {
+  // Each time: a transaction that is rolled back takes the table it made with it.
+  SUJIP_CHECK_OK(connection.exec(create_batch_table_sql(table)));
+  SUJIP_CHECK_OK(connection.copy_begin(copy_sql(table)));
+  SUJIP_CHECK_OK(send_lines(connection, rows, which));
+  SUJIP_CHECK_OK(connection.copy_end());
+  const std::string name = statement_name(name_of(meet), table) + ":batch";
+  SUJIP_CHECK_OK(connection.prepare(name, upsert_batch_sql(table, meet)));
+  SUJIP_TRY(const pg::Rows done, connection.run_texts(name, {}));
+  count_stale(table, which.size(), done.affected());
   return {};
 }
 
@@ -88,22 +84,23 @@ Status copy_new(pg::Connection& connection, const Table& table, const Rows& rows
 Status write_upserts(pg::Connection& connection, const Table& table, const Rows& rows,
                      std::span<const uint32_t> which, Meet meet) {
   if (which.empty()) return {};
-  return meet == Meet::none ? copy_new(connection, table, rows, which)
-                            : merge_rows(connection, table, rows, which, meet);
+  if (meet == Meet::none) return copy_new(connection, table, rows, which);
+  return which.size() <= kArrayLimit ? upsert_arrays(connection, table, rows, which, meet)
+                                     : upsert_copy(connection, table, rows, which, meet);
 }
 
 Status write_some_upserts(pg::Connection& connection, const Table& table, const Rows& rows,
                           std::span<const uint32_t> which) {
-  return write_upserts(connection, table, rows, which, Meet::insert);
+  return which.empty() ? Status() : upsert_arrays(connection, table, rows, which, Meet::insert);
 }
 
 Result<bool> any_is_there(pg::Connection& connection, const Table& table, const Rows& rows,
                           std::span<const uint32_t> which) {
-  const TextColumns texts = rows.text_columns();
-  const std::string name = with_texts(statement_name("known", table), texts);
-  SUJIP_CHECK_OK(connection.prepare(name, any_key_sql(table, texts)));
-  const std::vector<size_t> key(table.key.begin(), table.key.end());
-  SUJIP_TRY(const pg::Rows answer, run_arrays(connection, name, rows, key, which));
+  const std::string name = statement_name("known", table);
+  SUJIP_CHECK_OK(connection.prepare(name, any_key_sql(table)));
+  std::vector<std::string> arrays;
+  for (const int k : table.key) rows.append_array(arrays.emplace_back(), static_cast<size_t>(k), which);
+  SUJIP_TRY(const pg::Rows answer, run_arrays(connection, name, arrays));
   return answer.boolean(0, 0);
 }
 
@@ -119,12 +116,22 @@ Status write_removals(pg::Connection& connection, const Table& table, const Rows
     }
     by_nulls[nulls].push_back(row);
   }
-  const TextColumns texts = rows.text_columns();
   for (const auto& [nulls, group] : by_nulls) {
-    const std::string name =
-        with_texts(statement_name("remove", table) + ":" + std::to_string(nulls), texts);
-    SUJIP_CHECK_OK(connection.prepare(name, remove_sql(table, nulls, texts)));
-    SUJIP_CHECK_OK(run_arrays(connection, name, rows, remove_columns(table, nulls), group));
+    const std::string name = statement_name("remove", table) + ":" + std::to_string(nulls);
+    SUJIP_CHECK_OK(connection.prepare(name, remove_sql(table, nulls)));
+    std::vector<std::string> arrays;
+    for (size_t i = 0; i < table.key.size(); ++i) {
+      if ((nulls >> i) & 1U) continue;
+      rows.append_array(arrays.emplace_back(), static_cast<size_t>(table.key[i]), group);
+    }
+    for (size_t c = 0; c < table.columns.size(); ++c) {
+      if (table.columns[c].origin == Origin::removal)
+        rows.append_array(arrays.emplace_back(), c, group);
+    }
+    if (table.revision >= 0) {
+      rows.append_array(arrays.emplace_back(), static_cast<size_t>(table.revision), group);
+    }
+    SUJIP_CHECK_OK(run_arrays(connection, name, arrays));
   }
   return {};
 }

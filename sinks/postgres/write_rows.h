@@ -11,10 +11,14 @@
 
 namespace sujip::sink {
 
-// `which`: ascending indexes into rows.
+// Up to this many rows one statement with arrays is cheaper than COPY and a merge.
+inline constexpr size_t kArrayLimit = 2000;
+
+// `which`: ascending indexes into rows. At most one call per table and transaction: the temporary
+// table is emptied by the commit.
 Status write_upserts(pg::Connection& connection, const Table& table, const Rows& rows,
                      std::span<const uint32_t> which, Meet meet);
-// Whatever is there, and whether a key comes twice: for telling good rows from bad ones.
+// Any number of calls: for telling good rows from bad ones.
 Status write_some_upserts(pg::Connection& connection, const Table& table, const Rows& rows,
                           std::span<const uint32_t> which);
 // Whether the table has a row of any of these keys, which hold no nulls.

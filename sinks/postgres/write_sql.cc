@@ -1,11 +1,9 @@
 #include "sinks/postgres/write_sql.h"
 
 #include <algorithm>
-#include <numeric>
 #include <vector>
 
 #include "core/postgres/connection.h"
-#include "sinks/postgres/wire.h"
 
 namespace sujip::sink {
 namespace {
@@ -115,30 +113,6 @@ std::string insert_from(const Table& table, const std::string& from) {
   return sql;
 }
 
-// Rows made of arrays, under the name b: unnest($1::text[], $2::bigint[]) as b ("k", "rev")
-std::string rows_of_arrays(const Table& table, const std::vector<size_t>& columns,
-                           const TextColumns& texts) {
-  std::string arrays;
-  std::string names;
-  std::string values;
-  bool cast = false;
-  for (size_t i = 0; i < columns.size(); ++i) {
-    const std::string& type = table.columns[columns[i]].type;
-    const std::string name = name_of(table, columns[i]);
-    const char* comma = i > 0 ? ", " : "";
-    // An explicit cast to varchar(n) would cut what is too long; storing it says so.
-    const bool text = texts[columns[i]] || wire_of(type) == Wire::text;
-    arrays += comma + ("$" + std::to_string(i + 1)) + "::" + (text ? "text" : type) + "[]";
-    names += comma + name;
-    values += comma + name;
-    if (!texts[columns[i]]) continue;
-    values += "::" + type + " as " + name;
-    cast = true;
-  }
-  const std::string rows = "unnest(" + arrays + ") as b (" + names + ")";
-  return cast ? "(select " + values + " from " + rows + ") as b" : rows;
-}
-
 std::string upsert_from(const Table& table, Meet meet, const std::string& from) {
   return meet == Meet::merge ? merge_from(table, from) : insert_from(table, from);
 }
@@ -150,56 +124,98 @@ Meet best_meet(const Table& table, int server_version) {
   return table.nullable_key || repeats || server_version < 150000 ? Meet::insert : Meet::merge;
 }
 
+std::string batch_table(const Table& table) {
+  // Two layouts may share a table (run_log); their columns tell them apart.
+  return quote_name("batch_" + (table.schema == "sujip" ? "" : table.schema + "_") + table.name +
+                    "_" + std::to_string(table.columns.size()));
+}
+
+std::string create_batch_table_sql(const Table& table) {
+  std::string sql = "create temporary table if not exists " + batch_table(table) + " (";
+  for (size_t i = 0; i < table.columns.size(); ++i) {
+    if (i > 0) sql += ", ";
+    sql += name_of(table, i) + " " + table.columns[i].type;
+  }
+  return sql + ") on commit delete rows";
+}
+
+std::string copy_sql(const Table& table) {
+  return "copy " + batch_table(table) + " (" + column_list(table) + ") from stdin";
+}
+
 std::string copy_new_sql(const Table& table) {
-  return "copy " + qualified(table) + " (" + column_list(table) + ") from stdin (format binary)";
+  return "copy " + qualified(table) + " (" + column_list(table) + ") from stdin";
 }
 
-std::string upsert_sql(const Table& table, Meet meet, const TextColumns& texts) {
-  std::vector<size_t> all(table.columns.size());
-  std::iota(all.begin(), all.end(), size_t{0});
-  return upsert_from(table, meet, rows_of_arrays(table, all, texts));
-}
-
-std::string any_key_sql(const Table& table, const TextColumns& texts) {
-  const std::vector<size_t> key(table.key.begin(), table.key.end());
-  return "select exists (select from " + rows_of_arrays(table, key, texts) + " join " +
-         qualified(table) + " as t on " + same_key(table) + ")";
-}
-
-std::vector<size_t> remove_columns(const Table& table, uint32_t nulls) {
-  std::vector<size_t> out;
-  for (size_t i = 0; i < table.key.size(); ++i)
-    if (((nulls >> i) & 1U) == 0) out.push_back(static_cast<size_t>(table.key[i]));
-  for (size_t c = 0; c < table.columns.size(); ++c)
-    if (table.columns[c].origin == Origin::removal) out.push_back(c);
-  if (table.revision >= 0) out.push_back(static_cast<size_t>(table.revision));
-  return out;
-}
-
-std::string remove_sql(const Table& table, uint32_t nulls, const TextColumns& texts) {
-  std::string where;
+std::string any_key_sql(const Table& table) {
+  std::string arrays;
+  std::string names;
   for (size_t i = 0; i < table.key.size(); ++i) {
-    const std::string name = name_of(table, static_cast<size_t>(table.key[i]));
+    const auto column = static_cast<size_t>(table.key[i]);
+    arrays += (i > 0 ? ", $" : "$") + std::to_string(i + 1) + "::" + table.columns[column].type + "[]";
+    names += (i > 0 ? ", " : "") + name_of(table, column);
+  }
+  return "select exists (select from unnest(" + arrays + ") as b (" + names + ") join " + qualified(table) + " as t on " +
+         same_key(table) + ")";
+}
+
+std::string upsert_batch_sql(const Table& table, Meet meet) {
+  // The rows were sent in key order; a sequential scan gives them back in it.
+  return upsert_from(table, meet, batch_table(table) + " as b");
+}
+
+std::string upsert_arrays_sql(const Table& table, Meet meet) {
+  std::string from = "unnest(";
+  for (size_t i = 0; i < table.columns.size(); ++i) {
+    if (i > 0) from += ", ";
+    from += "$" + std::to_string(i + 1) + "::" + table.columns[i].type + "[]";
+  }
+  return upsert_from(table, meet, from + ") as b (" + column_list(table) + ")");
+}
+
+std::string remove_sql(const Table& table, uint32_t nulls) {
+  std::string arrays;
+  std::string names;
+  std::string where;
+  int parameter = 0;
+  const auto add = [&](const std::string& name, const std::string& type) {
+    if (!arrays.empty()) {
+      arrays += ", ";
+      names += ", ";
+    }
+    arrays += "$" + std::to_string(++parameter) + "::" + type + "[]";
+    names += name;
+  };
+  for (size_t i = 0; i < table.key.size(); ++i) {
+    const auto column = static_cast<size_t>(table.key[i]);
+    const std::string name = name_of(table, column);
     if (!where.empty()) where += " and ";
     // `is null` can use the index where `is not distinct from` can't.
-    where += "t." + name + ((nulls >> i) & 1U ? " is null" : " = b." + name);
+    if ((nulls >> i) & 1U) {
+      where += "t." + name + " is null";
+      continue;
+    }
+    add(name, table.columns[column].type);
+    where += "t." + name + " = b." + name;
   }
   std::string set;
-  for (size_t c = 0; c < table.columns.size(); ++c) {
-    if (table.columns[c].origin != Origin::removal) continue;
-    const std::string name = name_of(table, c);
+  for (size_t i = 0; i < table.columns.size(); ++i) {
+    if (table.columns[i].origin != Origin::removal) continue;
+    const std::string name = name_of(table, i);
+    add(name, table.columns[i].type);
     set += (set.empty() ? "" : ", ") + name + " = b." + name;
     // Removed already: it keeps its first mark.
-    where += table.columns[c].type == "boolean" ? " and t." + name + " is not true"
+    where += table.columns[i].type == "boolean" ? " and t." + name + " is not true"
                                                 : " and t." + name + " is null";
   }
   if (table.revision >= 0) {
-    const std::string name = name_of(table, static_cast<size_t>(table.revision));
+    const auto column = static_cast<size_t>(table.revision);
+    const std::string name = name_of(table, column);
+    add(name, table.columns[column].type);
     where += table.foreign ? " and (t." + name + " is null or t." + name + " <= b." + name + ")"
                            : " and t." + name + " <= b." + name;
   }
-  const std::string from =
-      rows_of_arrays(table, remove_columns(table, nulls), texts) + " where " + where;
+  const std::string from = "unnest(" + arrays + ") as b (" + names + ") where " + where;
   return table.removal == Removal::mark
              ? "update " + qualified(table) + " as t set " + set + " from " + from
              : "delete from " + qualified(table) + " as t using " + from;

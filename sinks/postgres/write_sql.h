@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include "sinks/postgres/table.h"
 
@@ -23,16 +22,19 @@ enum class Meet : uint8_t {
 // tables that keep what is there may), and a server before 15 doesn't know it.
 Meet best_meet(const Table& table, int server_version);
 
-std::string copy_new_sql(const Table& table);  // into the table itself, in the binary format
+// Name of the session's temporary table for large batches: batch_product_16
+std::string batch_table(const Table& table);
+std::string create_batch_table_sql(const Table& table);
+std::string copy_sql(const Table& table);  // into the batch table
+std::string copy_new_sql(const Table& table);  // into the table itself
+std::string upsert_batch_sql(const Table& table, Meet meet);
 
-// Rows as one array per column, $1 … $n; of columns in `texts` they are arrays of text.
-std::string upsert_sql(const Table& table, Meet meet, const TextColumns& texts);
+// Small batches: one array of text per column, $1 … $n.
+std::string upsert_arrays_sql(const Table& table, Meet meet);
 // Whether any of the keys is in the table; one array per key column.
-std::string any_key_sql(const Table& table, const TextColumns& texts);
+std::string any_key_sql(const Table& table);
 // Arrays of the key columns that are not null by `nulls` (bit per key column), then the marks when
 // rows are marked instead of deleted, then the revisions when the table has them.
-std::string remove_sql(const Table& table, uint32_t nulls, const TextColumns& texts);
-// The columns whose arrays that takes, in their order.
-std::vector<size_t> remove_columns(const Table& table, uint32_t nulls);
+std::string remove_sql(const Table& table, uint32_t nulls);
 
 }  // namespace sujip::sink

@@ -22,8 +22,8 @@ pg::ConnectOptions session_options(int number) {
                      {"enable_hashjoin", "off"},
                      {"enable_mergejoin", "off"},
                      {"jit", "off"},
-                     // The columns of a batch stay in memory when they become rows.
-                     {"work_mem", "64MB"},
+                     // A batch in its temporary table stays in memory.
+                     {"temp_buffers", "64MB"},
                      {"client_min_messages", "warning"},
                      {"lock_timeout", "30s"},
                      {"idle_in_transaction_session_timeout", "60s"}};

@@ -81,7 +81,7 @@ TEST(Mapping, TheKeyFillsWhatTheValueLeavesOut) {
 }
 
 TEST(Mapping, WritesOnlyWhatChanged) {
-  const std::string sql = upsert_sql(table_of(kMapping), Meet::merge, TextColumns(table_of(kMapping).columns.size()));
+  const std::string sql = upsert_batch_sql(table_of(kMapping), Meet::merge);
   EXPECT_NE(
       sql.find(
           "when matched and (t.\"price\" is distinct from b.\"price\" or t.\"updated_at\" is "
@@ -126,7 +126,7 @@ tables:
             Kind::remove);
   EXPECT_EQ(text(decoder, table, "removed_at"), "2020-07-05T08:00:00.000Z");
   EXPECT_EQ(text(decoder, table, "rev"), "8");
-  EXPECT_EQ(remove_sql(table, 0, TextColumns(table.columns.size())),
+  EXPECT_EQ(remove_sql(table, 0),
             "update \"shop\".\"items\" as t set \"removed_at\" = b.\"removed_at\" from "
             "unnest($1::text[], $2::timestamp with time zone[], $3::bigint[]) as b (\"code\", "
             "\"removed_at\", "
@@ -179,7 +179,7 @@ TEST(Mapping, ComparesWithTheTable) {
 
 TEST(Isolate, LastOfEachKey) {
   const Table table = table_of(kMapping);
-  Rows rows(table);
+  Rows rows(table.columns.size());
   const auto add = [&](const char* code, uint32_t message) {
     std::vector<Cell> cells(table.columns.size());
     cells[0] = {"s", false};

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "core/postgres/connection.h"
+#include "core/postgres/copy_text.h"
 #include "sinks/postgres/batch.h"
 #include "sinks/postgres/decode.h"
 #include "sinks/postgres/loads.h"
@@ -35,6 +36,47 @@ Dataset order_item() {
   auto dataset = load_dataset(std::string(SUJIP_SOURCE_DIR) + "/topics/datasets/order_item.yaml");
   EXPECT_TRUE(dataset.ok());
   return *dataset;
+}
+
+std::string copied(std::string_view text) {
+  std::string out;
+  EXPECT_TRUE(pg::append_copy_text(out, text));
+  return out;
+}
+
+// What PostgreSQL's COPY documentation says a field means.
+std::string uncopied(std::string_view text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '\\') {
+      out += text[i];
+      continue;
+    }
+    const char c = text[++i];
+    out += c == 't' ? '\t' : c == 'n' ? '\n' : c == 'r' ? '\r' : c;
+  }
+  return out;
+}
+
+TEST(CopyText, Escapes) {
+  EXPECT_EQ(copied("a\tb\nc\rd\\e"), "a\\tb\\nc\\rd\\\\e");
+  EXPECT_EQ(copied("상품 😀"), "상품 😀");
+  EXPECT_EQ(copied("\\N"), "\\\\N");
+  EXPECT_EQ(copied(""), "");
+  std::string out = "kept";
+  EXPECT_FALSE(pg::append_copy_text(out, std::string_view("a\0b", 3)));
+  EXPECT_EQ(out, "kept");
+}
+
+TEST(CopyText, AnyTextComesBack) {
+  std::mt19937 random(7);
+  for (int i = 0; i < 2000; ++i) {
+    std::string text;
+    for (unsigned n = random() % 20; n > 0; --n) text += "\t\n\r\\Ntn가a\""[random() % 10];
+    const std::string line = copied(text);
+    EXPECT_EQ(line.find_first_of("\t\n\r"), std::string::npos);
+    EXPECT_EQ(uncopied(line), text);
+  }
 }
 
 TEST(Quoting, NamesAndTexts) {
@@ -68,6 +110,19 @@ TEST(Trouble, ByState) {
   EXPECT_EQ(pg::trouble_of("53100", true), pg::Trouble::environment);
   EXPECT_EQ(pg::trouble_of("42501", true), pg::Trouble::environment);
   EXPECT_EQ(pg::trouble_of("42P01", true), pg::Trouble::statement);
+}
+
+TEST(CopyText, FindsWhatNeedsEscaping) {
+  std::mt19937 random(13);
+  const std::string_view some[] = {"a", "가", "\x1f", "\x20", "\\", "\x7f", "\xff", "\x80", "[", "]"};
+  for (int i = 0; i < 5000; ++i) {
+    std::string text(random() % 12, 'x');
+    for (unsigned n = random() % 12; n > 0; --n) text += some[random() % std::size(some)];
+    const auto at = std::find_if(text.begin(), text.end(), [](char c) {
+      return static_cast<unsigned char>(c) < 0x20 || c == '\\';
+    });
+    ASSERT_EQ(pg::clean_length(text), static_cast<size_t>(at - text.begin())) << text;
+  }
 }
 
 TEST(Coalescer, LastOfEachKeyInOrder) {
@@ -248,59 +303,23 @@ TEST(Decoder, FlatRollup) {
   EXPECT_TRUE(cell(table, decoder, "source").null);
 }
 
-Table of_types(const std::vector<std::string>& types) {
-  Table table;
-  table.name = "t";
-  for (const std::string& type : types)
-    table.columns.push_back({.name = "c" + std::to_string(table.columns.size()), .type = type, .field = {}, .ko = {}, .en = {}});
-  return table;
-}
-
-std::string bytes(std::initializer_list<int> values) {
-  std::string out;
-  for (const int value : values) out += static_cast<char>(value);
-  return out;
-}
-
-TEST(Rows, AreArraysAndTuples) {
-  Rows rows(of_types({"text", "integer", "jsonb"}));
-  const std::vector<uint32_t> all = {0, 1, 2};
-  std::string room;
+TEST(Rows, LinesAndArrays) {
+  Rows rows(2);
   for (int round = 0; round < 2; ++round) {
     rows.clear();
-    rows.add(std::vector<Cell>{{"a", false}, {"258", false}, {"{}", false}, {"not a column", false}}, {0});
-    rows.add(std::vector<Cell>{{"", false}, {}, {}}, {1});
-    rows.add(std::vector<Cell>{{"가", false}, {"-1", false}, {"1", false}}, {2});
-    EXPECT_EQ(rows.text_columns(), TextColumns({false, false, false}));
-    // Dimensions, nulls, type, size, first index; then length and bytes of each.
-    EXPECT_EQ(rows.array(0, all, room), bytes({0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 25, 0, 0, 0, 3, 0, 0, 0, 1, 0, 0, 0, 1}) +
-                                            "a" + bytes({0, 0, 0, 0, 0, 0, 0, 3}) + "가");
-    EXPECT_EQ(rows.array(1, std::vector<uint32_t>{0, 1}, room),
-              bytes({0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 23, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 4, 0, 0, 1, 2, -1, -1, -1, -1}));
-    std::string tuple;
-    rows.append_tuple(tuple, 2);
-    EXPECT_EQ(tuple, bytes({0, 3, 0, 0, 0, 3}) + "가" + bytes({0, 0, 0, 4, -1, -1, -1, -1, 0, 0, 0, 2, 1}) + "1");
-    EXPECT_TRUE(rows.is_null(1, 1));
-    EXPECT_FALSE(rows.is_null(1, 0));
-    EXPECT_EQ(rows.text(0, 1), "258");
-    EXPECT_EQ(rows.text(0, 2), "{}");
-    EXPECT_EQ(rows.text(1, 2), "");
+    rows.add(std::vector<Cell>{{"a\tb", false}, {{}, true}, {"not a column", false}}, {0});
+    rows.add(std::vector<Cell>{{"", false}, {"say \"hi\" \\", false}}, {1});
+    rows.add(std::vector<Cell>{{"plain", false, true}, {"가", false, true}}, {2});
+    EXPECT_EQ(rows.lines(0, 2), "a\\tb\t\\N\n\tsay \"hi\" \\\\\n");
+    EXPECT_EQ(rows.lines(2, 1), "plain\t가\n");
+    const std::vector<uint32_t> some = {2, 1, 0};
+    std::string array;
+    rows.append_array(array, 1, some);
+    EXPECT_EQ(array, R"({"가","say \"hi\" \\",NULL})");
+    EXPECT_TRUE(rows.is_null(0, 1));
+    EXPECT_EQ(rows.text(0, 0), "a\tb");
     EXPECT_EQ(rows.origin(2).message, 2U);
   }
-}
-
-TEST(Rows, AColumnWithAValueThatOnlyTheServerReadsGoesAsText) {
-  Rows rows(of_types({"date", "bigint", "uuid"}));
-  rows.add(std::vector<Cell>{{"2024-01-02", false}, {"1", false}, {"u", false}}, {0});
-  EXPECT_EQ(rows.text_columns(), TextColumns({false, false, true}));
-  rows.add(std::vector<Cell>{{"yesterday", false}, {"2", false}, {}}, {1});
-  EXPECT_EQ(rows.text_columns(), TextColumns({true, false, true}));
-  std::string room;
-  const auto array = rows.array(0, std::vector<uint32_t>{0, 1}, room);
-  EXPECT_EQ(array.substr(8, 4), bytes({0, 0, 0, 25}));
-  EXPECT_TRUE(array.ends_with("2024-01-02" + bytes({0, 0, 0, 9}) + "yesterday"));
-  rows.clear();
-  EXPECT_EQ(rows.text_columns(), TextColumns({false, false, true}));
 }
 
 TEST(Prices, EveryChangeOnce) {
@@ -317,7 +336,7 @@ TEST(Prices, EveryChangeOnce) {
   const Table prices = price_history_table();
   Decoder decoder(table);
   PriceHistory history(table, prices);
-  Rows rows(prices);
+  Rows rows(prices.columns.size());
   const auto add = [&](const std::string& value, uint32_t message) {
     const std::string key = R"({"source":"s","account":"a","section":"c","product_code":"p"})";
     if (decoder.decode(key, value).kind == Kind::upsert) history.add(decoder.cells(), {message}, rows);
@@ -419,49 +438,47 @@ TEST(Sql, OfADataset) {
                    {.name = "rev", .type = "bigint", .field = "rev", .ko = {}, .en = {}}};
   table.key = {0};
   table.revision = 2;
-  const TextColumns none(3);
   EXPECT_EQ(create_sql(table),
             "create table if not exists sujip.\"t\" (\"k\" text not null, \"v\" numeric, \"rev\" bigint, "
             "primary key (\"k\")) with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02)");
-  EXPECT_EQ(upsert_sql(table, Meet::insert, none),
+  EXPECT_EQ(upsert_arrays_sql(table, Meet::insert),
             "insert into sujip.\"t\" as t (\"k\", \"v\", \"rev\") select \"k\", \"v\", \"rev\" from "
             "unnest($1::text[], $2::numeric[], $3::bigint[]) as b (\"k\", \"v\", \"rev\") on conflict "
             "(\"k\") do update set \"v\" = excluded.\"v\", \"rev\" = excluded.\"rev\" "
             "where t.\"rev\" < excluded.\"rev\"");
-  EXPECT_EQ(upsert_sql(table, Meet::merge, {false, true, false}),
-            "merge into sujip.\"t\" as t using (select \"k\", \"v\"::numeric as \"v\", \"rev\" from "
-            "unnest($1::text[], $2::text[], $3::bigint[]) as b (\"k\", \"v\", \"rev\")) as b on t.\"k\" = b.\"k\" "
+  EXPECT_EQ(upsert_batch_sql(table, Meet::merge),
+            "merge into sujip.\"t\" as t using \"batch_t_3\" as b on t.\"k\" = b.\"k\" "
             "when matched and (t.\"rev\" < b.\"rev\") then update set \"v\" = b.\"v\", \"rev\" = b.\"rev\" "
             "when not matched then insert (\"k\", \"v\", \"rev\") values (b.\"k\", b.\"v\", b.\"rev\")");
-  EXPECT_EQ(remove_sql(table, 0, none),
+  EXPECT_EQ(remove_sql(table, 0),
             "delete from sujip.\"t\" as t using unnest($1::text[], $2::bigint[]) as b (\"k\", \"rev\") "
             "where t.\"k\" = b.\"k\" and t.\"rev\" <= b.\"rev\"");
-  EXPECT_EQ(remove_sql(table, 1, none),
+  EXPECT_EQ(remove_sql(table, 1),
             "delete from sujip.\"t\" as t using unnest($1::bigint[]) as b (\"rev\") "
             "where t.\"k\" is null and t.\"rev\" <= b.\"rev\"");
   EXPECT_EQ(best_meet(table, 150004), Meet::merge);
   EXPECT_EQ(best_meet(table, 140010), Meet::insert);
   table.conflict = Conflict::keep;
   EXPECT_EQ(best_meet(table, 150004), Meet::insert);
-  EXPECT_TRUE(upsert_sql(table, Meet::insert, none).ends_with("do nothing"));
+  EXPECT_TRUE(upsert_arrays_sql(table, Meet::insert).ends_with("do nothing"));
 }
 
 TEST(Months, OfRowsAreThoseOfTheirDates) {
-  Rows rows(of_types({"text", "date"}));
-  const auto add = [&](std::string_view date) {
-    const Cell cells[] = {{"k", false}, date.empty() ? Cell() : Cell{date, false}};
+  Rows rows(2);
+  const auto add = [&](std::string_view date, bool plain) {
+    const Cell cells[] = {{"k", false, true}, date.empty() ? Cell() : Cell{date, false, plain}};
     rows.add(cells, {0});
   };
-  add("2024-02-31");  // the month has no such day, and another row of it comes
-  add("2024-02-05");
-  add("2024-02-06");
-  add("2023-12-31");
-  add("");
-  add("infinity");
-  add("2024-13-01");
-  add("2\t024-01-01");
-  add("0001-01-01");
-  add("9999-12-31");
+  add("2024-02-31", true);  // the month has no such day, and another row of it comes
+  add("2024-02-05", true);
+  add("2024-02-06", false);
+  add("2023-12-31", true);
+  add("", true);
+  add("infinity", true);
+  add("2024-13-01", true);
+  add("2\t024-01-01", false);
+  add("0001-01-01", true);
+  add("9999-12-31", true);
   const std::map<std::string, std::string> expected = {
       {"0001-01", "0001-01-01"}, {"2023-12", "2023-12-31"}, {"2024-02", "2024-02-05"}, {"9999-12", "9999-12-31"}};
   EXPECT_EQ(months_of(rows, 1), expected);
