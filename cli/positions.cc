@@ -41,6 +41,9 @@ Result<std::vector<ReaderPosition>> Positions::read_positions(const Reader& read
   }
   std::map<kafka::TopicPartition, int64_t> at;
   if (reader.in_database) {
+    if (!pg_->connected()) {
+      SUJIP_TRY(*pg_, pg::Connection::open(settings_.pg));
+    }
     SUJIP_TRY(const auto rows,
               pg_->query("select topic, part, next_offset from sujip.sink_progress where sink = $1",
                          reader.group));

@@ -106,10 +106,7 @@ class Replay {
                continued_ ? "continued" : "begun");
     SUJIP_CHECK_OK(build(all));
     if (!caught_up_) return {};
-    SUJIP_CHECK_OK(
-        connection.query("update sujip.generation set state = 'ready', ready_at = now() where "
-                         "number = $1 and state = 'building'",
-                         generation_.number));
+    SUJIP_CHECK_OK(note_ready(connection));
     std::string out = "{";
     append_json_field(out, "generation", generation_.number);
     append_json_field(out, "events", events_);
@@ -182,6 +179,22 @@ class Replay {
                          "values ($1, 'building', $2::text[], $3::date, $4::date, $5, $6)",
                          generation_.number, datasets, text(generation_.from), text(generation_.to),
                          filled(generation_.mapping), filled(generation_.mapping_file)));
+    return {};
+  }
+
+  // The session is from the beginning, and hours may have passed.
+  Status note_ready(pg::Connection& connection) {
+    const auto note = [&] {
+      return connection.query("update sujip.generation set state = 'ready', ready_at = now() where "
+                              "number = $1 and state = 'building'",
+                              generation_.number);
+    };
+    auto noted = note();
+    if (!noted && connection.trouble() == pg::Trouble::connection) {
+      SUJIP_TRY(connection, pg::Connection::open(settings_.pg));
+      noted = note();
+    }
+    if (!noted) return noted.error();
     return {};
   }
 

@@ -187,6 +187,23 @@ def test_up_itself_killed_and_started_again(make_world, own_shop_only):
     check_same(world, shop)
 
 
+def test_a_replay_outlives_broker_and_database(own_shop_only):
+    world = own_shop_only
+    replay = world.start("replay")
+    # While it starts, it says what is missing and ends; from here on it waits.
+    wait_for("its lanes to have partitions",
+             lambda: "replay: rollup lane" in world.logs() or replay.poll() is not None, 60)
+    for server in (KAFKA, POSTGRES):
+        assert replay.poll() is None, world.logs()
+        world.servers.kill_and_start(server)
+    wait_for("the replay to end", lambda: replay.poll() is not None, 240)
+    assert replay.returncode == 0, world.logs()
+    tables = world.run("generation", "diff", "2", "1", "--json").json["tables"]
+    assert set(TABLES) <= set(tables)
+    assert not any(t["only_from"] or t["only_to"] or t["different"] for t in tables.values()), tables
+    world.run("generation", "drop", "2", "--yes")
+
+
 def test_without_local_state_the_same_again(make_world, own_shop_only):
     """RocksDB is an index of topics: when it is lost in the middle, it is built anew."""
     shop = own_shop_only

@@ -50,8 +50,8 @@ def test_rows_wait_for_later_ones_of_their_key(world):
     world.sink("--writers", "1", "--gather", "3000")
     wait_for("the sink to own partitions", lambda: world.query(
         "select count(*) from sujip.sink_progress where owner is not null")[0][0] > 0)
-    for _ in range(30):
-        transaction(producer, lambda p: [products.change(p) for _ in range(200)])
+    for _ in range(100):
+        transaction(producer, lambda p: [products.change(p) for _ in range(100)])
     world.wait_until_caught_up()
     products.check(world)
     written = "select n_tup_ins + n_tup_upd from pg_stat_user_tables where relname = 'product'"
