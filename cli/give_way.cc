@@ -65,8 +65,9 @@ void GiveWay::enter(Phase phase, Clock::time_point now) {
 }
 
 Status GiveWay::turn() {
+  const Status seen = delay_.look();
   const auto now = Clock::now();
-  if (const Status seen = delay_.look(); !seen.ok()) {
+  if (!seen.ok()) {
     // A broker or a database that doesn't answer has enough to do. Lanes and sink know whether to go on.
     if (looked_at_ + kPatience < now) return seen;
     rate_ = std::max(kLeastRate, rate_ * kMostSlower);

@@ -14,6 +14,7 @@ double Pace::burst() const {
 }
 
 void Pace::fill(Clock::time_point now) {
+  if (now <= filled_at_) return;  // somebody else came first with a later time
   saved_ =
       std::min(burst(), saved_ + rate_ * std::chrono::duration<double>(now - filled_at_).count());
   filled_at_ = now;

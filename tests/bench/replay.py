@@ -168,14 +168,15 @@ def main():
         sys.stderr.write(done.stderr)
         replayed = json.loads(done.stdout.strip().splitlines()[-1])
         during, lost_during = traffic.latencies(began, ended)
-        say("swaps under readers")
+        p99 = percentile(before, 0.99), percentile(during, 0.99)
+        say(f"live rows visible after {p99[0]:.0f} ms (p99) alone, {p99[1]:.0f} ms beside the replay; swaps under readers")
         readers = [Reader(database.uri) for _ in range(2)]
         for reader in readers:
             reader.start()
         swap_ms = []
         for n in range(args.swaps):
             at = time.monotonic()
-            sujip.call("generation", "swap", "2" if n % 2 == 0 else "1", "--wait", "120")
+            sujip.call("generation", "swap", "2" if n % 2 == 0 else "1", "--wait", "900")
             swap_ms.append(1000 * (time.monotonic() - at))
         for reader in readers:
             reader.stop.set()
@@ -191,7 +192,6 @@ def main():
         errors = [e for reader in readers for e in reader.errors]
         if differ or errors:
             say(f"differ: {differ}; readers: {errors[:5]}")
-        p99 = percentile(before, 0.99), percentile(during, 0.99)
         result = {"bench": "replay", "events": replayed["events"],
                   "exact": not differ and not errors and not lost_before and not lost_during,
                   "events_per_s": replayed["events_per_s"], "seconds": replayed["seconds"],

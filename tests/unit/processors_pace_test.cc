@@ -50,6 +50,19 @@ TEST(Pace, KeepsTheRate) {
   }));
 }
 
+// Several threads take the time, and come in another order.
+TEST(Pace, ATimeFromBeforeGivesNothing) {
+  Pace pace;
+  const Pace::Clock::time_point began{};
+  pace.set(1000, began);
+  const auto now = began + milliseconds(500);
+  EXPECT_EQ(pace.grant(2000, now), 50u);
+  pace.set(1000, began + milliseconds(100));
+  EXPECT_EQ(pace.grant(2000, now), 0u);
+  EXPECT_EQ(pace.grant(2000, began + milliseconds(200)), 0u);
+  EXPECT_EQ(pace.grant(2000, now + milliseconds(10)), 10u);
+}
+
 TEST(NextPace, FasterWhileLiveDataAreInTimeAndSlowerWhenLate) {
   EXPECT_GT(next_pace(5000, 0.1, 0.1, 1000), 5000);
   EXPECT_LT(next_pace(5000, 0.2, 0.1, 1000), 5000);
