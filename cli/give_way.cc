@@ -75,6 +75,7 @@ Status GiveWay::turn() {
     return {};
   }
   looked_at_ = now;
+  if (!delay_.is_known()) return {};
   if (now >= until_) {
     if (phase_ == Phase::watching) usual_ = std::max(kLeastUsual, delay_.seconds().value_or(0));
     enter(phase_ == Phase::settling   ? Phase::watching

@@ -28,7 +28,7 @@ Status LiveDelay::look() {
     }
   }
   looks_.push_back(std::move(look));
-  while (looks_.size() > 2 && looks_.back().front().at - looks_.front().front().at > kWindow)
+  while (looks_.size() > kEnough && looks_.back().front().at - looks_.front().front().at > kWindow)
     looks_.pop_front();
   return {};
 }

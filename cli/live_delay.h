@@ -23,12 +23,16 @@ class LiveDelay {
   Status look();
   // Leaves out of the delay what was seen before.
   void forget() { looks_.clear(); }
+  // Whether there were looks enough to say anything.
+  bool is_known() const { return looks_.size() >= kEnough; }
   // Seconds, from the looks of the last seconds; none while (almost) nothing comes in.
   std::optional<double> seconds() const;
   // Records a second that come into the raw topics, from the same looks.
   double incoming() const;
 
  private:
+  static constexpr size_t kEnough = 4;
+
   // Of one reader, all its partitions together.
   struct Stand {
     Clock::time_point at;
