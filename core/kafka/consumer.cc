@@ -118,6 +118,8 @@ void Consumer::abandon() {
   rd_kafka_destroy_flags(client_.release(), RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
 }
 
+bool Consumer::is_fenced() const { return rd_kafka_fatal_error(client_.get(), nullptr, 0) != RD_KAFKA_RESP_ERR_NO_ERROR; }
+
 std::optional<bool> Consumer::is_member(int timeout_ms) {
   const rd_kafka_group_list* list = nullptr;
   if (rd_kafka_list_groups(client_.get(), group_.c_str(), &list, timeout_ms) != RD_KAFKA_RESP_ERR_NO_ERROR) return {};

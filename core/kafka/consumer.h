@@ -55,6 +55,8 @@ class Consumer {
 
   // Whether the group has a member with this client's id. Nothing without an answer, and while the group takes members in.
   std::optional<bool> is_member(int timeout_ms);
+  // Whether another client has joined the group under this one's instance id; it does nothing any more then.
+  bool is_fenced() const;
   // Lets the client go as it is, without leaving the group; of the other members only close() may be called then.
   void abandon();
 

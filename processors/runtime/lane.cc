@@ -27,6 +27,7 @@ constexpr int kBackoffMs = 200;
 constexpr int kLongestBackoffMs = 5000;
 constexpr int64_t kTellAgainMs = 60000;  // a problem that stays
 constexpr int kSessionsOutside = 6;  // without partitions, until the broker is asked why
+constexpr int64_t kFencedAgainMs = 60000;  // so soon again, it was another process
 constexpr int kIdleWaitMs = 50;
 constexpr int kBusyWaitMs = 10;
 constexpr size_t kBatch = 2000;
@@ -73,7 +74,11 @@ Status Lane::run(std::stop_token stop) {
   while (!stop.stop_requested()) {
     batch.clear();
     if (options_.beat) options_.beat->round();
-    if (is_outside()) SUJIP_CHECK_OK(renew_consumer());
+    if (consumer_->is_fenced()) {
+      SUJIP_CHECK_OK(rejoin());
+    } else if (is_outside()) {
+      SUJIP_CHECK_OK(renew_consumer("the group does not know it, and the client does not join"));
+    }
     read(stop, batch);
     if (!fatal_.what.empty()) return fatal_;
     const Status status = turn(batch);
@@ -183,10 +188,23 @@ bool Lane::is_outside() {
   return consumer_->is_member(kAskTimeoutMs) == false;
 }
 
-Status Lane::renew_consumer() {
-  log::warn("{} lane {}: the group does not know it, and the client does not join: a new one", options_.group,
-            options_.instance);
+// A broker that comes back, and a client that joins again for that, can fence each other; then joining once more is the
+// end of it. Another process of the same name joins again as we do, and fences us again.
+Status Lane::rejoin() {
+  const int64_t now = steady_ms();
+  if (fenced_at_ && now - *fenced_at_ < kFencedAgainMs)
+    return Error{"another process has the same name", options_.group + "-" + options_.instance,
+                 "give each process its own SUJIP_INSTANCE"};
+  fenced_at_ = now;
+  // The slots go with the client that had them, and what is open is not ours to end.
+  if (!broken_) give_up("lost");
+  return renew_consumer("its place in the group was taken");
+}
+
+Status Lane::renew_consumer(const char* why) {
+  log::warn("{} lane {}: {}: a new one", options_.group, options_.instance, why);
   restorer_.reset();
+  slots_.clear();
   membership_.reset();
   consumer_->abandon();
   consumer_.reset();
@@ -235,7 +253,7 @@ void Lane::give_up(const char* reason) {
 Status Lane::recover() {
   fault_point(options_.group, "recover_begin");
   restorer_->cancel();
-  SUJIP_CHECK_OK(consumer_->assign({}));
+  if (!slots_.empty()) SUJIP_CHECK_OK(consumer_->assign({}));
   SUJIP_CHECK_OK(start_producer());
   broken_ = false;
   std::vector<kafka::TopicPartition> inputs;
@@ -327,11 +345,6 @@ Status Lane::handle(std::vector<kafka::MessagePtr>& batch) {
                     ? fmt::format("{}/{}", rd_kafka_topic_name(message->rkt), message->partition)
                     : options_.group,
                 "nothing was skipped silently; reset the group on purpose to go on"};
-      return fatal_;
-    }
-    if (message->err == RD_KAFKA_RESP_ERR__FATAL) {
-      fatal_ = Error{"another process has the same name", options_.group + "-" + options_.instance,
-                     "give each process its own SUJIP_INSTANCE"};
       return fatal_;
     }
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {

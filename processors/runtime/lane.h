@@ -18,6 +18,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <unordered_map>
@@ -89,8 +90,10 @@ class Lane {
   int64_t commit_interval(bool behind);
   Status start_consumer();
   Status start_producer();
-  // The same for a client that has stopped trying to join its group.
-  Status renew_consumer();
+  // The same once more, for a client that is of no use any more.
+  Status renew_consumer(const char* why);
+  // After the group took this lane's place away.
+  Status rejoin();
   // Whether the group has not known this lane for long.
   bool is_outside();
   Status recover();
@@ -138,6 +141,7 @@ class Lane {
   int64_t checkpointed_at_ = 0;
   int64_t reported_at_ = 0;
   int64_t without_since_ = 0;          // steady ms since when it has no partitions; 0: it has
+  std::optional<int64_t> fenced_at_;   // steady ms of the last time
   double reported_state_bytes_ = 0;    // of memory
   Error fatal_;
 };

@@ -8,6 +8,7 @@ import subprocess
 import time
 
 import confluent_kafka
+import confluent_kafka.admin
 import pytest
 
 from servers import KAFKA, ROOT
@@ -230,3 +231,43 @@ def test_offsets_that_are_gone_are_no_reason_to_begin_anew(make_world, forgotten
         assert process.poll() is None
     assert [world.ends(topic) for topic in topics] == before
     assert "reset" in world.logs()
+
+
+def members(world, group):
+    """Client ids of the members; that of a lane is its instance id in the group."""
+    admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": world.servers.kafka_address})
+    return [member.client_id for found in admin.list_groups(world.prefix + group, timeout=30) for member in found.members]
+
+
+def test_a_place_in_the_group_that_was_taken_once_is_taken_back(make_world):
+    """A broker that comes back may let a lane's new membership and its old one fence each other."""
+    world = make_world()
+    world.run("source", "add", "online_retail")
+    with world.running("process") as process, world.running("sink"):
+        (lane,) = wait_for("the lane to be a member", lambda: members(world, "sujip-entity"), 60)
+        rival = confluent_kafka.Consumer({"bootstrap.servers": world.servers.kafka_address, "client.id": "rival",
+                                          "group.id": world.prefix + "sujip-entity", "group.instance.id": lane})
+        rival.subscribe([world.prefix + "raw.order"])
+
+        def lost():
+            rival.poll(0.1)  # it is in there that it joins
+            return "its place in the group was taken" in world.logs()
+
+        wait_for("the lane to be fenced", lost, 60)
+        wait_for("the lane to be back", lambda: members(world, "sujip-entity") == [lane], 60)
+        world.run("collect", "--once")
+        caught_up(world)
+        assert process.poll() is None
+    rival.close()
+    assert world.value("select count(*) from sujip.order_item") > 0
+
+
+def test_of_two_processes_of_the_same_name_one_ends(make_world):
+    world = make_world()
+    with world.running("process") as first:
+        wait_for("the lane to be a member", lambda: members(world, "sujip-entity"), 60)
+        with world.running("process", SUJIP_HOME=str(world.folder / "other")) as second:
+            wait_for("one to end", lambda: first.poll() is not None or second.poll() is not None, 120)
+            (ended,) = (p for p in (first, second) if p.poll() is not None)
+            assert ended.returncode == 1
+            assert "another process has the same name" in world.logs()
