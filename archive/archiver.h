@@ -14,7 +14,7 @@ namespace sujip::archive {
 
 struct ArchiveOptions {
   std::string dir;
-  std::vector<std::string> topics;      // without prefix
+  std::vector<std::string> topics;     // without prefix
   int64_t segment_bytes = 64LL << 20;  // unpacked; a segment is closed when it has more
 };
 

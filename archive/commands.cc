@@ -57,8 +57,7 @@ class Meter {
 };
 
 archive::ArchiveOptions archive_options(const Settings& settings, const Options& options) {
-  const Datasets datasets =
-      kArchive.value(Datasets::load(settings.share + "/topics/datasets"), kExitUsage);
+  const Datasets datasets = kArchive.value(Datasets::load(settings.share + "/topics/datasets"), kExitUsage);
   archive::ArchiveOptions out;
   out.dir = options.dir;
   out.topics = kArchive.value(archive::choose_topics(datasets, options.topics), kExitUsage);
@@ -79,18 +78,16 @@ void write(const Settings& settings, const Options& options) {
   }
   const std::stop_token stop = stop_on_signal();
   Meter meter;
-  auto result = archive::write_archive(settings, what, stop,
-                                       [&](const archive::ArchivePlan& plan, const archive::Archived& at) {
-                                         meter.show(at.at, at.offsets, plan.offsets(), 0,
-                                                    ", " + mebibytes(at.bytes) + " packed");
-                                       });
+  auto result =
+      archive::write_archive(settings, what, stop, [&](const archive::ArchivePlan& plan, const archive::Archived& at) {
+        meter.show(at.at, at.offsets, plan.offsets(), 0, ", " + mebibytes(at.bytes) + " packed");
+      });
   meter.clear();
   const auto done = kArchive.value(std::move(result), kExitFailed);
   fmt::print("{}: {} new records in {} segments, {}\n", options.dir, done.records, done.segments,
              mebibytes(done.bytes));
   if (done.stopped)
-    kArchive.leave({"stopped", done.at, "what was read is in the archive; start again for the rest"},
-          kExitIncomplete);
+    kArchive.leave({"stopped", done.at, "what was read is in the archive; start again for the rest"}, kExitIncomplete);
 }
 
 void check(const Options& options) {

@@ -50,8 +50,7 @@ Status make_folder(const std::string& path) {
   if (std::filesystem::is_directory(path, error)) return {};
   const std::string parent = folder_of(path);
   if (parent != path) SUJIP_CHECK_OK(make_folder(parent));
-  if (::mkdir(path.c_str(), 0777) != 0 && errno != EEXIST)
-    return system_error("making the folder", path);
+  if (::mkdir(path.c_str(), 0777) != 0 && errno != EEXIST) return system_error("making the folder", path);
   return sync_folder(parent);
 }
 
@@ -72,9 +71,7 @@ DurableFile::~DurableFile() {
   ::unlink((path_ + std::string(kPart)).c_str());
 }
 
-Status DurableFile::write(std::string_view bytes) {
-  return write_all(fd_, bytes, path_ + std::string(kPart));
-}
+Status DurableFile::write(std::string_view bytes) { return write_all(fd_, bytes, path_ + std::string(kPart)); }
 
 Status DurableFile::finish() {
   const std::string part = path_ + std::string(kPart);

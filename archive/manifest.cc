@@ -29,8 +29,7 @@ std::string manifest_file(const std::string& folder) { return folder + "/" + std
 
 bool parse_line(std::string_view line, Segment& out) {
   const size_t at = line.rfind(kLineName);
-  if (at == line.npos || line.substr(at + kLineName.size()) != line_checksum(line.substr(0, at)) + "\"}")
-    return false;
+  if (at == line.npos || line.substr(at + kLineName.size()) != line_checksum(line.substr(0, at)) + "\"}") return false;
   simdjson::dom::parser parser;
   element root;
   if (parser.parse(simdjson::padded_string(line)).get(root)) return false;
@@ -132,8 +131,7 @@ Result<PartitionArchive> read_partition(const std::string& folder) {
       return Error{"the line is damaged", fmt::format("{}:{}", path, number),
                    "put back a copy of the archive, or archive this topic into a new folder while Kafka still has it"};
     if ((!out.segments.empty() && segment.from != out.next()) || segment.first < segment.from ||
-        segment.last < segment.first || segment.next <= segment.last ||
-        segment.records < 1 || segment.raw_bytes < 0)
+        segment.last < segment.first || segment.next <= segment.last || segment.records < 1 || segment.raw_bytes < 0)
       return Error{"the segments do not follow each other", fmt::format("{}:{}", path, number),
                    "a line is missing or damaged: put back a copy of the archive"};
     out.segments.push_back(std::move(segment));

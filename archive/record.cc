@@ -41,8 +41,8 @@ bool read_body(std::string_view& in, int64_t previous_offset, ArchivedRecord& ou
   uint64_t step = 0;
   uint64_t time = 0;
   uint64_t headers = 0;
-  if (!read_varint(in, step) || !read_varint(in, time) || !read_text(in, out.key) ||
-      !read_text(in, out.value) || !read_varint(in, headers))
+  if (!read_varint(in, step) || !read_varint(in, time) || !read_text(in, out.key) || !read_text(in, out.value) ||
+      !read_varint(in, headers))
     return false;
   out.offset = previous_offset + static_cast<int64_t>(step);
   out.timestamp_ms = unzigzag(time);
@@ -51,8 +51,7 @@ bool read_body(std::string_view& in, int64_t previous_offset, ArchivedRecord& ou
     uint64_t size = 0;
     kafka::Header header;
     std::optional<std::string_view> value;
-    if (!read_varint(in, size) || !read_bytes(in, size, header.name) || !read_text(in, value))
-      return false;
+    if (!read_varint(in, size) || !read_bytes(in, size, header.name) || !read_text(in, value)) return false;
     if (value) header.value = *value;
     out.headers.push_back(header);
   }

@@ -38,9 +38,9 @@ std::optional<Error> refusal(const RestoreStep& step, const RestoredPosition& wa
                  kafka::to_string(tp), "is this an older copy of the archive?"};
   // A partition that is whole may be in use again.
   if (was.records == step.total || !has_more) return std::nullopt;
-  return Error{fmt::format("somebody has written behind the {} of {} records that were restored", was.records,
-                           step.total),
-               kafka::to_string(tp), std::string(kEmptyIt)};
+  return Error{
+      fmt::format("somebody has written behind the {} of {} records that were restored", was.records, step.total),
+      kafka::to_string(tp), std::string(kEmptyIt)};
 }
 
 Status call_error(const Settings& settings, const std::string& what, const kafka::CallError& error) {
@@ -54,8 +54,8 @@ Status call_error(const Settings& settings, const std::string& what, const kafka
 // Restores one partition, from the record it has come to.
 class PartitionRestore {
  public:
-  PartitionRestore(kafka::Producer& producer, kafka::Consumer& ends, const Settings& settings,
-                   const Identity& identity, const RestoreStep& step, int64_t transaction_records, Restored& done)
+  PartitionRestore(kafka::Producer& producer, kafka::Consumer& ends, const Settings& settings, const Identity& identity,
+                   const RestoreStep& step, int64_t transaction_records, Restored& done)
       : producer_(producer),
         ends_(ends),
         settings_(settings),
@@ -220,8 +220,7 @@ Result<Restored> restore(const Settings& settings, const RestoreOptions& options
   for (const RestoreStep& step : plan.steps) {
     if (step.before == step.total) continue;
     done.at = fmt::format("{}/{}", step.topic, step.partition);
-    PartitionRestore partition(*producer, *written, settings, plan.identity, step, options.transaction_records,
-                               done);
+    PartitionRestore partition(*producer, *written, settings, plan.identity, step, options.transaction_records, done);
     SUJIP_CHECK_OK(partition.run(stop, [&] { progress(plan, done); }));
     if (done.stopped) break;
   }

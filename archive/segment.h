@@ -19,11 +19,11 @@
 namespace sujip::archive {
 
 struct Segment {
-  std::string file;       // name within the partition's folder
-  int64_t from = 0;       // where reading began: `next` of the segment before it
-  int64_t first = 0;      // offsets of the first and the last record
+  std::string file;   // name within the partition's folder
+  int64_t from = 0;   // where reading began: `next` of the segment before it
+  int64_t first = 0;  // offsets of the first and the last record
   int64_t last = 0;
-  int64_t next = 0;       // up to where it speaks for the topic: markers behind `last` are in it
+  int64_t next = 0;  // up to where it speaks for the topic: markers behind `last` are in it
   int64_t records = 0;
   int64_t bytes = 0;      // of the file
   int64_t raw_bytes = 0;  // unpacked
@@ -41,8 +41,8 @@ std::string record_checksum(const ArchivedRecord& record);
 // Writes one segment. Nothing is there before finish().
 class SegmentWriter {
  public:
-  static Result<SegmentWriter> create(const std::string& folder, const std::string& topic,
-                                      int32_t partition, int64_t first_offset);
+  static Result<SegmentWriter> create(const std::string& folder, const std::string& topic, int32_t partition,
+                                      int64_t first_offset);
   SegmentWriter(SegmentWriter&&) noexcept;
   SegmentWriter& operator=(SegmentWriter&&) = delete;
   ~SegmentWriter();
@@ -62,7 +62,7 @@ class SegmentWriter {
 
 // Reads a segment and checks everything its line says of it: size, checksum, records, offsets. No record
 // is handed over before the checksum of the whole file was right. `folder` is the partition's.
-Status read_segment(const std::string& folder, const std::string& topic, int32_t partition,
-                    const Segment& segment, const std::function<Status(const ArchivedRecord&)>& f);
+Status read_segment(const std::string& folder, const std::string& topic, int32_t partition, const Segment& segment,
+                    const std::function<Status(const ArchivedRecord&)>& f);
 
 }  // namespace sujip::archive

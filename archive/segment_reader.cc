@@ -30,15 +30,14 @@ Result<std::string> unpack(const std::string& path, std::string_view packed, int
 
 }  // namespace
 
-Status read_segment(const std::string& folder, const std::string& topic, int32_t partition,
-                    const Segment& segment, const std::function<Status(const ArchivedRecord&)>& f) {
+Status read_segment(const std::string& folder, const std::string& topic, int32_t partition, const Segment& segment,
+                    const std::function<Status(const ArchivedRecord&)>& f) {
   const std::string path = folder + "/" + segment.file;
   SUJIP_TRY(const std::string bytes, read_file(path));
   if (static_cast<int64_t>(bytes.size()) != segment.bytes)
     return damaged(path, fmt::format("{} bytes instead of {}", bytes.size(), segment.bytes));
   const XXH128_hash_t hash = XXH3_128bits(bytes.data(), bytes.size());
-  if (const std::string found = fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
-      found != segment.checksum)
+  if (const std::string found = fmt::format("{:016x}{:016x}", hash.high64, hash.low64); found != segment.checksum)
     return damaged(path, fmt::format("checksum {} instead of {}", found, segment.checksum));
   if (!std::string_view(bytes).starts_with(kMagic)) return damaged(path, "not a segment");
   SUJIP_TRY(const std::string raw, unpack(path, std::string_view(bytes).substr(kMagic.size()), segment.raw_bytes));

@@ -73,8 +73,8 @@ SegmentWriter::SegmentWriter(std::unique_ptr<Impl> impl) : impl_(std::move(impl)
 SegmentWriter::SegmentWriter(SegmentWriter&&) noexcept = default;
 SegmentWriter::~SegmentWriter() = default;
 
-Result<SegmentWriter> SegmentWriter::create(const std::string& folder, const std::string& topic,
-                                            int32_t partition, int64_t first_offset) {
+Result<SegmentWriter> SegmentWriter::create(const std::string& folder, const std::string& topic, int32_t partition,
+                                            int64_t first_offset) {
   SUJIP_TRY(DurableFile file, DurableFile::create(folder + "/" + segment_name(first_offset)));
   auto impl = std::make_unique<Impl>(std::move(file));
   impl->folder = folder;

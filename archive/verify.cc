@@ -25,8 +25,7 @@ void find_left_behind(const PartitionArchive& partition, Verified& out) {
 
 }  // namespace
 
-Result<Verified> verify(const std::string& dir, const std::vector<std::string>& topics,
-                        const std::stop_token& stop,
+Result<Verified> verify(const std::string& dir, const std::vector<std::string>& topics, const std::stop_token& stop,
                         const std::function<void(const Verified&, const std::string&)>& progress) {
   SUJIP_TRY(const Identity identity, read_identity(dir));
   if (identity.id.empty()) return Error{"there is no archive", dir, "name the folder that `sujip archive` wrote"};

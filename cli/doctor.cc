@@ -77,8 +77,8 @@ void check_kafka(Report& report, const Settings& settings) {
     if (!found.ok())
       report.bad("topics", found.error());
     else if (!found->empty())
-      report.bad("topics", fmt::format("{} differ, first {}: {}", found->size(), found->front().topic,
-                                       found->front().what),
+      report.bad("topics",
+                 fmt::format("{} differ, first {}: {}", found->size(), found->front().topic, found->front().what),
                  "sujip topics apply");
     else
       report.good("topics", "as declared");
@@ -107,8 +107,7 @@ void check_postgres(Report& report, const Settings& settings) {
     return report.bad("database", "encoding is not UTF8", "create database sujip encoding 'UTF8'");
   report.good("database", fmt::format("PostgreSQL {}.{}", number / 10000, number % 10000));
   const auto tables = connection->query("select to_regclass('sujip.sink_progress') is not null");
-  if (!tables.ok() || !tables->boolean(0, 0))
-    return report.bad("tables", "not there", "sujip db migrate");
+  if (!tables.ok() || !tables->boolean(0, 0)) return report.bad("tables", "not there", "sujip db migrate");
   report.good("tables", "there");
 }
 

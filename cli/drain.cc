@@ -33,8 +33,7 @@ Result<std::vector<std::pair<kafka::TopicPartition, int64_t>>> Drain::positions(
     SUJIP_TRY(at, admin_->group_offsets(reader.group, all));
   } else {
     SUJIP_TRY(const auto rows,
-              pg_->query("select topic, part, next_offset from sujip.sink_progress where sink = $1",
-                         reader.group));
+              pg_->query("select topic, part, next_offset from sujip.sink_progress where sink = $1", reader.group));
     for (int i = 0; i < rows.size(); ++i)
       at[{std::string(rows.text(i, 0)), static_cast<int32_t>(rows.integer(i, 1))}] = rows.integer(i, 2);
   }
@@ -66,16 +65,14 @@ Result<Drain::Lag> Drain::lag() {
   return out;
 }
 
-Result<bool> Drain::nothing_behind(
-    const std::vector<std::pair<kafka::TopicPartition, int64_t>>& positions) {
+Result<bool> Drain::nothing_behind(const std::vector<std::pair<kafka::TopicPartition, int64_t>>& positions) {
   kafka::ConsumerConfig config;
   config.bootstrap = settings_.kafka;
   config.partition_eof = true;
   config.fetch_wait_ms = 10;
   SUJIP_TRY(const auto reader, kafka::Consumer::create(config));
   std::vector<kafka::Position> from;
-  for (const auto& [tp, offset] : positions)
-    from.push_back({tp, offset > 0 ? offset : RD_KAFKA_OFFSET_BEGINNING});
+  for (const auto& [tp, offset] : positions) from.push_back({tp, offset > 0 ? offset : RD_KAFKA_OFFSET_BEGINNING});
   SUJIP_CHECK_OK(reader->assign(from));
   size_t ended = 0;
   std::vector<kafka::MessagePtr> batch;
@@ -112,8 +109,7 @@ Result<bool> Drain::drained() {
     SUJIP_TRY(const auto now, positions(readers_[i]));
     if (now != before[i]) return false;
   }
-  SUJIP_TRY(const auto waiting,
-            pg_->query("select count(*) from sujip.change_log where verdict = 'pending'"));
+  SUJIP_TRY(const auto waiting, pg_->query("select count(*) from sujip.change_log where verdict = 'pending'"));
   return waiting.integer(0, 0) == 0;
 }
 

@@ -85,7 +85,8 @@ class Command {
   void diff() {
     Generation a = find(options_.two.size() > 1 ? options_.two[1] : live_of(find(options_.two.at(0))));
     Generation b = find(options_.two.at(0));
-    if (a.number == b.number) kGeneration.leave({"that is the live one", "", "name another one to compare it with"}, kExitUsage);
+    if (a.number == b.number)
+      kGeneration.leave({"that is the live one", "", "name another one to compare it with"}, kExitUsage);
     const auto deadline = Clock::now() + std::chrono::seconds(options_.wait_s);
     std::vector<TableDiff> tables;
     // New data come to one of them a little before they come to the other.
@@ -104,13 +105,15 @@ class Command {
   void swap() {
     const Generation to = find(options_.number);
     if (!topics::is_kept_in_step(to.state))
-      kGeneration.leave({fmt::format("generation {} is {}", to.number, name_of(to.state)), "",
-             to.state == GenerationState::building ? "`sujip replay` finishes it" : "`sujip generation list`"},
-            kExitIncomplete);
+      kGeneration.leave(
+          {fmt::format("generation {} is {}", to.number, name_of(to.state)), "",
+           to.state == GenerationState::building ? "`sujip replay` finishes it" : "`sujip generation list`"},
+          kExitIncomplete);
     if ((to.from || to.to) && !options_.part)
-      kGeneration.leave({fmt::format("generation {} holds only scopes of {}: readers would miss all others", to.number, dates(to)), "",
-             "build one without --from and --to, or say --part"},
-            kExitIncomplete);
+      kGeneration.leave(
+          {fmt::format("generation {} holds only scopes of {}: readers would miss all others", to.number, dates(to)),
+           "", "build one without --from and --to, or say --part"},
+          kExitIncomplete);
     const bool is_live = to.datasets.empty()
                              ? generations_.live == topics::LiveGenerations{{"", to.number}}
                              : std::all_of(to.datasets.begin(), to.datasets.end(), [&](const std::string& d) {
@@ -123,8 +126,8 @@ class Command {
     const auto deadline = Clock::now() + std::chrono::seconds(options_.wait_s);
     if (!wait_until_in_step(to, deadline))
       kGeneration.leave({fmt::format("generation {} is behind: {} offsets", to.number, behind_of(to)), "",
-             "are `sujip process` and `sujip sink` running? They keep it in step"},
-            kExitIncomplete);
+                         "are `sujip process` and `sujip sink` running? They keep it in step"},
+                        kExitIncomplete);
     kGeneration.check(swap_views(pg_, to, std::max(deadline, Clock::now() + std::chrono::seconds(5))), kExitIncomplete);
     fmt::print("generation {} is live\n", to.number);
   }
@@ -137,10 +140,12 @@ class Command {
       return;
     }
     if (g.state == GenerationState::live)
-      kGeneration.leave({fmt::format("generation {} is live", g.number), "", "swap to another one first"}, kExitIncomplete);
+      kGeneration.leave({fmt::format("generation {} is live", g.number), "", "swap to another one first"},
+                        kExitIncomplete);
     if (options_.dry_run || !options_.yes) {
       for (const std::string& line : parts.lines()) fmt::print("{}\n", line);
-      if (!options_.dry_run) kGeneration.leave({"nothing was done", "", "say --yes to delete all of this"}, kExitIncomplete);
+      if (!options_.dry_run)
+        kGeneration.leave({"nothing was done", "", "say --yes to delete all of this"}, kExitIncomplete);
       fmt::print("nothing was done (--dry-run)\n");
       return;
     }
@@ -149,7 +154,8 @@ class Command {
     const auto marked = kGeneration.value(
         pg_.query("update sujip.generation set state = 'dropping' where number = $1 and state <> 'live'", g.number),
         kExitFailed);
-    if (marked.affected() == 0) kGeneration.leave({fmt::format("generation {} is live", g.number), "", ""}, kExitIncomplete);
+    if (marked.affected() == 0)
+      kGeneration.leave({fmt::format("generation {} is live", g.number), "", ""}, kExitIncomplete);
     wait_for_quiet(parts, *admin);
     kGeneration.check(parts.remove(*admin, pg_), kExitFailed);
     fmt::print("generation {} is dropped\n", g.number);
@@ -195,8 +201,9 @@ class Command {
       if (errors.empty()) return;
       if (Clock::now() >= deadline) {
         for (const Error& error : errors) fmt::print(stderr, "sujip generation: {}\n", error.message());
-        kGeneration.leave({"it is still worked on, and marked: no role takes it up again", "", "run the same command again"},
-              kExitIncomplete);
+        kGeneration.leave(
+            {"it is still worked on, and marked: no role takes it up again", "", "run the same command again"},
+            kExitIncomplete);
       }
       if (!told) fmt::print(stderr, "waiting up to {} s: {}\n", options_.wait_s, errors.front().message());
       std::this_thread::sleep_for(std::chrono::milliseconds(200));
@@ -231,7 +238,8 @@ class Command {
     fmt::print("{:<28} {:>12} {:>12} {:>12} {:>12} {:>12}\n", "table", "rows " + from, "rows " + to, "only " + from,
                "only " + to, "different");
     for (const TableDiff& t : tables) {
-      fmt::print("{:<28} {:>12} {:>12} {:>12} {:>12} {:>12}\n", t.table, t.rows_a, t.rows_b, t.only_a, t.only_b, t.different);
+      fmt::print("{:<28} {:>12} {:>12} {:>12} {:>12} {:>12}\n", t.table, t.rows_a, t.rows_b, t.only_a, t.only_b,
+                 t.different);
       for (const std::string& example : t.examples) fmt::print("    {}\n", example);
     }
   }
@@ -247,7 +255,8 @@ class Command {
 }  // namespace
 
 void add_generation_commands(CLI::App& app, const Settings& settings) {
-  CLI::App* group = app.add_subcommand("generation", "Generations of the tables, made by `sujip replay`: list, diff, swap, drop");
+  CLI::App* group =
+      app.add_subcommand("generation", "Generations of the tables, made by `sujip replay`: list, diff, swap, drop");
   group->require_subcommand(1);
   auto options = std::make_shared<Options>();
   const auto add = [&](const char* name, const char* help, void (Command::*run)()) {
@@ -276,7 +285,8 @@ void add_generation_commands(CLI::App& app, const Settings& settings) {
   swap->add_option("generation", options->number)->required();
   swap->add_flag("--part", options->part, "Also one that was built with --from or --to");
   wait(swap, "Seconds to wait until it is in step");
-  CLI::App* drop = add("drop", "Delete topics, groups, tables and state of a generation that is not live", &Command::drop);
+  CLI::App* drop =
+      add("drop", "Delete topics, groups, tables and state of a generation that is not live", &Command::drop);
   drop->add_option("generation", options->number)->required();
   drop->add_flag("--dry-run", options->dry_run, "Only list it");
   drop->add_flag("--yes", options->yes, "Do it");

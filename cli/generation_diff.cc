@@ -77,14 +77,15 @@ Result<TableDiff> compare(pg::Connection& connection, const Compared& one, int a
   out.only_b = rows.integer(0, 3);
   out.different = rows.integer(0, 4);
   if (out.same()) return out;
-  SUJIP_TRY(const auto some,
-            connection.exec(fmt::format(
-                "select coalesce(a.k, b.k)::text, "
-                "(select jsonb_object_agg(key, value) from jsonb_each(a.r) where b.r is null or b.r -> key is distinct from value)::text, "
-                "(select jsonb_object_agg(key, value) from jsonb_each(b.r) where a.r is null or a.r -> key is distinct from value)::text "
-                "from ({}) a full join ({}) b on hashtextextended(a.k::text, 0) = hashtextextended(b.k::text, 0) "
-                "where a.r is distinct from b.r order by 1 limit {}",
-                side(one, a), side(one, b), kExamples)));
+  SUJIP_TRY(
+      const auto some,
+      connection.exec(fmt::format(
+          "select coalesce(a.k, b.k)::text, "
+          "(select jsonb_object_agg(key, value) from jsonb_each(a.r) where b.r is null or b.r -> key is distinct from value)::text, "
+          "(select jsonb_object_agg(key, value) from jsonb_each(b.r) where a.r is null or a.r -> key is distinct from value)::text "
+          "from ({}) a full join ({}) b on hashtextextended(a.k::text, 0) = hashtextextended(b.k::text, 0) "
+          "where a.r is distinct from b.r order by 1 limit {}",
+          side(one, a), side(one, b), kExamples)));
   for (int i = 0; i < some.size(); ++i)
     out.examples.push_back(fmt::format("{}: {} -> {}", some.text(i, 0), some.is_null(i, 1) ? "-" : some.text(i, 1),
                                        some.is_null(i, 2) ? "-" : some.text(i, 2)));

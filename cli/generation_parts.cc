@@ -109,18 +109,22 @@ Status GenerationParts::remove(kafka::Admin& admin, pg::Connection& connection) 
                              "on n.oid = c.relnamespace where n.nspname = $1 and c.relkind in ('r', 'p')",
                              names_.schema()));
   // Not cascading: a view of somebody else that reads the table itself is told, not dropped.
-  for (int i = 0; i < tables.size(); ++i) SUJIP_CHECK_OK(connection.exec("drop table " + std::string(tables.text(i, 0))));
+  for (int i = 0; i < tables.size(); ++i)
+    SUJIP_CHECK_OK(connection.exec("drop table " + std::string(tables.text(i, 0))));
   SUJIP_CHECK_OK(connection.exec("drop schema if exists " + names_.schema()));
   SUJIP_CHECK_OK(drop_months(connection));
-  SUJIP_CHECK_OK(connection.query("delete from sujip.sink_progress where topic = any($1::text[])", sink::array_of(names)));
-  SUJIP_CHECK_OK(connection.query("update sujip.generation set state = 'dropped' where number = $1", names_.generation()));
+  SUJIP_CHECK_OK(
+      connection.query("delete from sujip.sink_progress where topic = any($1::text[])", sink::array_of(names)));
+  SUJIP_CHECK_OK(
+      connection.query("update sujip.generation set state = 'dropped' where number = $1", names_.generation()));
   return transaction.commit();
 }
 
 // Partitions went with their tables. Months that a person detached are theirs.
 Status GenerationParts::drop_months(pg::Connection& connection) const {
   const std::string schema = names_.schema() + "_months";
-  SUJIP_TRY(const auto left, connection.query("select count(*) from pg_class where relnamespace = to_regnamespace($1)", schema));
+  SUJIP_TRY(const auto left,
+            connection.query("select count(*) from pg_class where relnamespace = to_regnamespace($1)", schema));
   if (left.integer(0, 0) == 0) {
     SUJIP_CHECK_OK(connection.exec("drop schema if exists " + schema));
     return {};

@@ -17,19 +17,21 @@ Status once(pg::Connection& connection, const topics::Generation& to) {
   SUJIP_CHECK_OK(connection.exec(kLimits));
   std::string sql;
   if (to.datasets.empty()) {
-    sql = fmt::format("delete from sujip.generation_live; insert into sujip.generation_live values ('', {});", to.number);
+    sql =
+        fmt::format("delete from sujip.generation_live; insert into sujip.generation_live values ('', {});", to.number);
   } else {
     for (const std::string& dataset : to.datasets)
-      sql += fmt::format("insert into sujip.generation_live values ({}, {}) "
-                         "on conflict (dataset) do update set number = excluded.number;",
-                         pg::quote_text(dataset), to.number);
+      sql += fmt::format(
+          "insert into sujip.generation_live values ({}, {}) "
+          "on conflict (dataset) do update set number = excluded.number;",
+          pg::quote_text(dataset), to.number);
   }
   SUJIP_CHECK_OK(connection.exec(sql));
-  SUJIP_CHECK_OK(connection.exec(fmt::format(
-      "update sujip.generation g set swapped_at = case when number = {0} then now() else swapped_at end, "
-      "state = case when exists (select from sujip.generation_live l where l.number = g.number) "
-      "then 'live' else 'former' end where number = {0} or state = 'live'",
-      to.number)));
+  SUJIP_CHECK_OK(connection.exec(
+      fmt::format("update sujip.generation g set swapped_at = case when number = {0} then now() else swapped_at end, "
+                  "state = case when exists (select from sujip.generation_live l where l.number = g.number) "
+                  "then 'live' else 'former' end where number = {0} or state = 'live'",
+                  to.number)));
   SUJIP_CHECK_OK(connection.exec("select sujip.show_live_generation()"));
   return transaction.commit();
 }

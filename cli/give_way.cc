@@ -44,8 +44,7 @@ GiveWay::GiveWay(LiveDelay delay, std::shared_ptr<Pace> pace)
   enter(Phase::watching, Clock::now());
 }
 
-Result<GiveWay> GiveWay::watch(const Settings& settings,
-                               const std::vector<topics::Generation>& live,
+Result<GiveWay> GiveWay::watch(const Settings& settings, const std::vector<topics::Generation>& live,
                                std::shared_ptr<Pace> pace, std::stop_token stop) {
   SUJIP_TRY(LiveDelay delay, LiveDelay::open(settings, live));
   GiveWay self(std::move(delay), std::move(pace));
@@ -93,8 +92,7 @@ Status GiveWay::turn() {
 std::string GiveWay::text() const {
   if (phase_ != Phase::going) return "resting to see what live delay is usual";
   const auto late = delay_.seconds();
-  return late ? fmt::format("live delay {:.2f} s (usual {:.2f}), at most {:.0f}/s", *late, usual_,
-                            rate_)
+  return late ? fmt::format("live delay {:.2f} s (usual {:.2f}), at most {:.0f}/s", *late, usual_, rate_)
               : fmt::format("no live data, at most {:.0f}/s", rate_);
 }
 

@@ -21,8 +21,7 @@ double next_pace(double rate, std::optional<double> late, double usual, double i
 class GiveWay {
  public:
   // `live`: what readers see. Watches it for some seconds to know what is usual.
-  static Result<GiveWay> watch(const Settings& settings,
-                               const std::vector<topics::Generation>& live,
+  static Result<GiveWay> watch(const Settings& settings, const std::vector<topics::Generation>& live,
                                std::shared_ptr<Pace> pace, std::stop_token stop);
 
   // To be called again and again, some times a second.

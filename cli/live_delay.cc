@@ -10,8 +10,7 @@ constexpr double kTooLittle = 5;  // offsets a second: a delay computed from few
 
 }  // namespace
 
-Result<LiveDelay> LiveDelay::open(const Settings& settings,
-                                  const std::vector<topics::Generation>& live) {
+Result<LiveDelay> LiveDelay::open(const Settings& settings, const std::vector<topics::Generation>& live) {
   SUJIP_TRY(Positions positions, Positions::open(settings, live));
   return LiveDelay(std::move(positions));
 }
@@ -28,8 +27,7 @@ Status LiveDelay::look() {
     }
   }
   looks_.push_back(std::move(look));
-  while (looks_.size() > kEnough && looks_.back().front().at - looks_.front().front().at > kWindow)
-    looks_.pop_front();
+  while (looks_.size() > kEnough && looks_.back().front().at - looks_.front().front().at > kWindow) looks_.pop_front();
   return {};
 }
 
@@ -41,9 +39,7 @@ double LiveDelay::rate(size_t reader) const {
   return static_cast<double>(last.end - first.end) / std::max(seconds, 0.001);
 }
 
-double LiveDelay::incoming() const {
-  return rate(0);
-}
+double LiveDelay::incoming() const { return rate(0); }
 
 std::optional<double> LiveDelay::seconds() const {
   std::optional<double> sum;

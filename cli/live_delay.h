@@ -16,8 +16,7 @@ class LiveDelay {
  public:
   using Clock = std::chrono::steady_clock;
 
-  static Result<LiveDelay> open(const Settings& settings,
-                                const std::vector<topics::Generation>& live);
+  static Result<LiveDelay> open(const Settings& settings, const std::vector<topics::Generation>& live);
 
   // Looks at where everybody stands; asks the broker some questions and the database one.
   Status look();

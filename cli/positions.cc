@@ -10,8 +10,7 @@ constexpr int kTimeoutMs = 20000;
 
 }  // namespace
 
-Result<Positions> Positions::open(const Settings& settings,
-                                  const std::vector<topics::Generation>& generations) {
+Result<Positions> Positions::open(const Settings& settings, const std::vector<topics::Generation>& generations) {
   Positions self;
   self.settings_ = settings;
   SUJIP_TRY(const Datasets datasets, Datasets::load(settings.share + "/topics/datasets"));
@@ -35,8 +34,7 @@ Result<std::vector<ReaderPosition>> Positions::read_positions(const Reader& read
   std::vector<kafka::TopicPartition> all;
   for (const std::string& topic : reader.topics) {
     const auto found = topics_.find(topic);
-    if (found == topics_.end())
-      return Error{"the topic is missing", topic, "run `sujip topics apply`"};
+    if (found == topics_.end()) return Error{"the topic is missing", topic, "run `sujip topics apply`"};
     for (int32_t p = 0; p < found->second; ++p) all.push_back({topic, p});
   }
   std::map<kafka::TopicPartition, int64_t> at;
@@ -45,11 +43,9 @@ Result<std::vector<ReaderPosition>> Positions::read_positions(const Reader& read
       SUJIP_TRY(*pg_, pg::Connection::open(settings_.pg));
     }
     SUJIP_TRY(const auto rows,
-              pg_->query("select topic, part, next_offset from sujip.sink_progress where sink = $1",
-                         reader.group));
+              pg_->query("select topic, part, next_offset from sujip.sink_progress where sink = $1", reader.group));
     for (int i = 0; i < rows.size(); ++i)
-      at[{std::string(rows.text(i, 0)), static_cast<int32_t>(rows.integer(i, 1))}] =
-          rows.integer(i, 2);
+      at[{std::string(rows.text(i, 0)), static_cast<int32_t>(rows.integer(i, 1))}] = rows.integer(i, 2);
   } else {
     SUJIP_TRY(at, admin_->group_offsets(reader.group, all, kTimeoutMs));
   }

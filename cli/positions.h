@@ -25,8 +25,7 @@ struct ReaderPosition {
 class Positions {
  public:
   // Of the readers of these generations.
-  static Result<Positions> open(const Settings& settings,
-                                const std::vector<topics::Generation>& generations);
+  static Result<Positions> open(const Settings& settings, const std::vector<topics::Generation>& generations);
 
   const std::vector<Reader>& readers() const { return readers_; }
   // Where it stands and where its topics end, no more.

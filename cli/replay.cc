@@ -61,8 +61,7 @@ Result<topics::Generation> asked_for(const ReplayOptions& options, const Dataset
   SUJIP_CHECK_OK(status);
   if (g.from && g.to && *g.to < *g.from) return Error{"--to lies before --from", "", ""};
   for (const std::string& name : options.datasets) {
-    if (all.find(name) == nullptr)
-      return Error{"there is no such dataset", name, "see topics/datasets/"};
+    if (all.find(name) == nullptr) return Error{"there is no such dataset", name, "see topics/datasets/"};
     g.datasets.push_back(name);
   }
   std::sort(g.datasets.begin(), g.datasets.end());
@@ -83,8 +82,7 @@ bool says_the_same(const topics::Generation& a, const topics::Generation& b) {
 
 class Replay {
  public:
-  Replay(const Settings& settings, const ReplayOptions& options)
-      : settings_(settings), options_(options) {}
+  Replay(const Settings& settings, const ReplayOptions& options) : settings_(settings), options_(options) {}
 
   Status run() {
     SUJIP_TRY(const Datasets all, Datasets::load(settings_.share + "/topics/datasets"));
@@ -102,8 +100,7 @@ class Replay {
     if (!continued_) SUJIP_CHECK_OK(note(connection));
     SUJIP_TRY(const auto admin, kafka::Admin::create(settings_.kafka));
     SUJIP_CHECK_OK(parts.make(*admin, connection, options_.replication));
-    fmt::print(stderr, "generation {}: {}\n", generation_.number,
-               continued_ ? "continued" : "begun");
+    fmt::print(stderr, "generation {}: {}\n", generation_.number, continued_ ? "continued" : "begun");
     SUJIP_CHECK_OK(build(all));
     if (!caught_up_) return {};
     SUJIP_CHECK_OK(note_ready(connection));
@@ -127,22 +124,18 @@ class Replay {
  private:
   // One that is being built is continued; another one must not be asked for.
   Status find_or_number(pg::Connection& connection) {
-    SUJIP_TRY(const auto there,
-              connection.query("select to_regclass('sujip.generation') is not null"));
-    if (!there.boolean(0, 0))
-      return Error{"the schema is not there yet", connection.where(), "run `sujip db migrate`"};
+    SUJIP_TRY(const auto there, connection.query("select to_regclass('sujip.generation') is not null"));
+    if (!there.boolean(0, 0)) return Error{"the schema is not there yet", connection.where(), "run `sujip db migrate`"};
     SUJIP_TRY(const auto generations, topics::read_generations(connection));
     for (const topics::Generation& g : generations.all)
       if (g.state == topics::GenerationState::live) live_.push_back(g);
     for (const topics::Generation& g : generations.all) {
       if (g.state != topics::GenerationState::building) continue;
-      const bool any = options_.datasets.empty() && options_.from.empty() && options_.to.empty() &&
-                       options_.mapping.empty();
+      const bool any =
+          options_.datasets.empty() && options_.from.empty() && options_.to.empty() && options_.mapping.empty();
       if (!any && !says_the_same(g, generation_))
-        return Error{
-            fmt::format("generation {} is being built with other options", g.number), "",
-            fmt::format("`sujip replay` continues it, `sujip generation drop {}` gives it up",
-                        g.number)};
+        return Error{fmt::format("generation {} is being built with other options", g.number), "",
+                     fmt::format("`sujip replay` continues it, `sujip generation drop {}` gives it up", g.number)};
       generation_ = g;
       continued_ = true;
       return {};
@@ -155,11 +148,9 @@ class Replay {
   static Status be_alone(pg::Connection& connection) {
     const auto deadline = Clock::now() + kAlone;
     for (;;) {
-      SUJIP_TRY(const auto alone,
-                connection.query("select pg_try_advisory_lock($1::bigint)", kLockKey));
+      SUJIP_TRY(const auto alone, connection.query("select pg_try_advisory_lock($1::bigint)", kLockKey));
       if (alone.boolean(0, 0)) return {};
-      if (Clock::now() >= deadline)
-        return Error{"another `sujip replay` is running", connection.where(), ""};
+      if (Clock::now() >= deadline) return Error{"another `sujip replay` is running", connection.where(), ""};
       std::this_thread::sleep_for(std::chrono::milliseconds(100));
     }
   }
@@ -170,9 +161,7 @@ class Replay {
     const auto text = [](const std::optional<Day>& day) {
       return day ? std::optional<std::string>(day->str()) : std::nullopt;
     };
-    const auto filled = [](const std::string& s) {
-      return s.empty() ? std::nullopt : std::optional<std::string>(s);
-    };
+    const auto filled = [](const std::string& s) { return s.empty() ? std::nullopt : std::optional<std::string>(s); };
     SUJIP_CHECK_OK(
         connection.query("insert into sujip.generation (number, state, datasets, from_date, "
                          "to_date, mapping, mapping_file) "
@@ -185,9 +174,10 @@ class Replay {
   // The session is from the beginning, and hours may have passed.
   Status note_ready(pg::Connection& connection) {
     const auto note = [&] {
-      return connection.query("update sujip.generation set state = 'ready', ready_at = now() where "
-                              "number = $1 and state = 'building'",
-                              generation_.number);
+      return connection.query(
+          "update sujip.generation set state = 'ready', ready_at = now() where "
+          "number = $1 and state = 'building'",
+          generation_.number);
     };
     auto noted = note();
     if (!noted && connection.trouble() == pg::Trouble::connection) {
@@ -214,15 +204,13 @@ class Replay {
     } else if (pace) {
       SUJIP_TRY(give_way, GiveWay::watch(settings_, live_, pace, stop));
     }
-    SUJIP_TRY(const auto lanes,
-              GenerationLanes::start(own, options_.process, generation_, live, memory, pace));
+    SUJIP_TRY(const auto lanes, GenerationLanes::start(own, options_.process, generation_, live, memory, pace));
     sink::SinkOptions sink_options;
     // A session that writes takes a core, whatever our priority: one, unless nobody is to be spared.
     sink_options.writers = options_.full_speed ? 2 : 1;
     sink_options.gather_ms = 1000;
-    sink::RunningSink sink(
-        own, sink::declared_work(generation_.of(all), {own.prefix, generation_.number}),
-        sink_options, live);
+    sink::RunningSink sink(own, sink::declared_work(generation_.of(all), {own.prefix, generation_.number}),
+                           sink_options, live);
     SUJIP_TRY(auto look, InStep::open(own, generation_));
     const auto began = Clock::now();
     auto round = began;
@@ -248,8 +236,7 @@ class Replay {
           seconds_ = std::chrono::duration<double>(shown - began).count();
           if (read_at_start < 0) read_at_start = p->read;
           events_ = p->read - read_at_start;
-          line.show(fmt::format("[{:4.0f} s] raw {} of {} ({} %), {:.0f}/s, to write {}{}",
-                                seconds_, p->read, p->all,
+          line.show(fmt::format("[{:4.0f} s] raw {} of {} ({} %), {:.0f}/s, to write {}{}", seconds_, p->read, p->all,
                                 p->all == 0 ? 100 : p->read * 100 / p->all,
                                 static_cast<double>(events_) / std::max(seconds_, 0.1), p->to_write,
                                 give_way ? "; " + give_way->text() : ""));
@@ -259,8 +246,7 @@ class Replay {
     }
     line.clear();
     seconds_ = std::chrono::duration<double>(Clock::now() - began).count();
-    if (const auto p = look.progress(); p.ok())
-      events_ = p->read - std::max<int64_t>(read_at_start, 0);
+    if (const auto p = look.progress(); p.ok()) events_ = p->read - std::max<int64_t>(read_at_start, 0);
     return {};
   }
 
@@ -281,29 +267,22 @@ void add_replay_command(CLI::App& app, const Settings& settings) {
   options->process.session_timeout_ms = 6000;  // so that the roles take over soon
   // Nobody waits for it: few commits, and few writes of one and the same total.
   options->process.commit_interval_ms = 500;
-  CLI::App* command =
-      app.add_subcommand("replay",
-                         "Build the next generation from the raw topics, beside the live one\n"
-                         "It has its own topics, groups, state and tables; readers see nothing of "
-                         "it. Ends when it has caught up; then\n"
-                         "`sujip process` and `sujip sink` keep it in step. Stopped or killed, the "
-                         "same command goes on where it was.\n"
-                         "See `sujip generation list|diff|swap|drop` and docs/generations.md.");
-  command->add_option("--dataset", options->datasets,
-                      "Only this dataset; may be said more than once. Default: all");
-  command->add_option(
-      "--from", options->from,
-      "Only scopes of this date or later: the date of the slice, or, where that is\n"
-      "none, the day of the snapshot in Seoul. To compare, not to swap");
+  CLI::App* command = app.add_subcommand("replay",
+                                         "Build the next generation from the raw topics, beside the live one\n"
+                                         "It has its own topics, groups, state and tables; readers see nothing of "
+                                         "it. Ends when it has caught up; then\n"
+                                         "`sujip process` and `sujip sink` keep it in step. Stopped or killed, the "
+                                         "same command goes on where it was.\n"
+                                         "See `sujip generation list|diff|swap|drop` and docs/generations.md.");
+  command->add_option("--dataset", options->datasets, "Only this dataset; may be said more than once. Default: all");
+  command->add_option("--from", options->from,
+                      "Only scopes of this date or later: the date of the slice, or, where that is\n"
+                      "none, the day of the snapshot in Seoul. To compare, not to swap");
   command->add_option("--to", options->to, "Only scopes of this date or earlier");
-  command
-      ->add_option("--mapping", options->mapping,
-                   "A mapping.yaml that stands in for that of its source")
+  command->add_option("--mapping", options->mapping, "A mapping.yaml that stands in for that of its source")
       ->check(CLI::ExistingFile);
   command->add_flag("--full-speed", options->full_speed, "Don't give way when live data come late");
-  command
-      ->add_option("--rate", options->rate,
-                   "This many raw records a second, whatever live data make of it")
+  command->add_option("--rate", options->rate, "This many raw records a second, whatever live data make of it")
       ->check(CLI::PositiveNumber)
       ->excludes("--full-speed");
   command->add_flag("--dry-run", options->dry_run, "Only list what it would make");

@@ -125,8 +125,9 @@ class Reset {
   // again from the raw ones.
   void work() {
     for (const topics::Generation& g : generations_)
-      kReset.check(sink::empty_tables(pg_, sink::declared_work(g.of(datasets_), {settings_.prefix, g.number}), derived_),
-            kExitFailed);
+      kReset.check(
+          sink::empty_tables(pg_, sink::declared_work(g.of(datasets_), {settings_.prefix, g.number}), derived_),
+          kExitFailed);
     fmt::print("tables emptied\n");
     kReset.check(admin_->delete_groups(groups_), kExitFailed);
     for (const fs::path& folder : folders_) {
@@ -171,8 +172,8 @@ class Reset {
       if (n == 0) return;
       if (Clock::now() > deadline)
         kReset.leave({fmt::format("{} topics are still to be {}", n, what), "Kafka at " + settings_.kafka,
-               "start again: `sujip reset --yes`"},
-              kExitFailed);
+                      "start again: `sujip reset --yes`"},
+                     kExitFailed);
       std::this_thread::sleep_for(std::chrono::milliseconds(100));
     }
   }

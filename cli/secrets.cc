@@ -7,9 +7,9 @@
 namespace sujip {
 namespace {
 
-constexpr std::string_view kSecrets[] = {
-    "password", "passwd", "passphrase", "pwd",    "secret", "token",    "authorization", "credential",
-    "apikey",   "accesskey", "privatekey", "signature", "cookie", "비밀번호", "암호"};
+constexpr std::string_view kSecrets[] = {"password",   "passwd",        "passphrase", "pwd",      "secret",
+                                         "token",      "authorization", "credential", "apikey",   "accesskey",
+                                         "privatekey", "signature",     "cookie",     "비밀번호", "암호"};
 constexpr std::string_view kMasked = "\"***\"";
 
 // Behind the string that begins at `at`.

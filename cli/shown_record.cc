@@ -198,7 +198,8 @@ ShownRecord show_parts(const std::string& topic, std::optional<std::string_view>
   if (key) out.key = std::string(*key);
   for (const kafka::Header& h : headers)
     out.headers.emplace_back(h.name, is_secret_name(h.name, false) ? "***" : std::string(h.value));
-  if (value) out.value = topic == topics::kDeadLetter ? letter_json(*value) : value_json(*value, is_account_data(topic));
+  if (value)
+    out.value = topic == topics::kDeadLetter ? letter_json(*value) : value_json(*value, is_account_data(topic));
   return out;
 }
 

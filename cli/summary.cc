@@ -19,18 +19,20 @@ int64_t count_rows(pg::Connection& connection, const std::string& table) {
 }  // namespace
 
 Result<Totals> Totals::read(pg::Connection& connection) {
-  SUJIP_TRY(const auto log, connection.exec(
-      "select count(*), coalesce(sum(rows), 0), coalesce(sum(created), 0), coalesce(sum(updated), 0),"
-      " coalesce(sum(minor), 0), coalesce(sum(deleted), 0) from sujip.change_log"
-      " where verdict in ('accepted', 'partial', 'released', 'same')"));
-  SUJIP_TRY(const auto other, connection.exec(
-      "select (select count(*) from sujip.change_log where verdict = 'held'),"
-      // A run that a newer one of its scope made good, say after a kill, is no loss.
-      " (select count(*) from sujip.change_log c where verdict = 'incomplete' and not exists"
-      "   (select 1 from sujip.change_log n where n.scope = c.scope and n.run > c.run"
-      "    and n.verdict in ('accepted', 'released', 'partial', 'same'))),"
-      " (select count(*) from sujip.dead_letter where retried_at is null),"
-      " (select count(*) from sujip.run_log where stage = 'collect' and state in ('refused', 'failed'))"));
+  SUJIP_TRY(
+      const auto log,
+      connection.exec("select count(*), coalesce(sum(rows), 0), coalesce(sum(created), 0), coalesce(sum(updated), 0),"
+                      " coalesce(sum(minor), 0), coalesce(sum(deleted), 0) from sujip.change_log"
+                      " where verdict in ('accepted', 'partial', 'released', 'same')"));
+  SUJIP_TRY(const auto other,
+            connection.exec(
+                "select (select count(*) from sujip.change_log where verdict = 'held'),"
+                // A run that a newer one of its scope made good, say after a kill, is no loss.
+                " (select count(*) from sujip.change_log c where verdict = 'incomplete' and not exists"
+                "   (select 1 from sujip.change_log n where n.scope = c.scope and n.run > c.run"
+                "    and n.verdict in ('accepted', 'released', 'partial', 'same'))),"
+                " (select count(*) from sujip.dead_letter where retried_at is null),"
+                " (select count(*) from sujip.run_log where stage = 'collect' and state in ('refused', 'failed'))"));
   Totals t;
   t.runs = log.integer(0, 0);
   t.rows = log.integer(0, 1);
@@ -45,8 +47,7 @@ Result<Totals> Totals::read(pg::Connection& connection) {
   return t;
 }
 
-Status print_summary(pg::Connection& connection, const Datasets& datasets, const Totals& before,
-                     const Totals& now) {
+Status print_summary(pg::Connection& connection, const Datasets& datasets, const Totals& before, const Totals& now) {
   fmt::print("\n{:<18} {:>12} {:>14}\n", "dataset", "rows", "rollup rows");
   for (const Dataset& d : datasets.all())
     fmt::print("{:<18} {:>12} {:>14}\n", d.name, count_rows(connection, d.name),
@@ -60,23 +61,20 @@ Status print_summary(pg::Connection& connection, const Datasets& datasets, const
   line("rows deleted", now.deleted - before.deleted);
   line("dead letters", now.dead_letters - before.dead_letters);
   if (now.held > 0)
-    fmt::print("\n{} snapshots are held by the guard: see `sujip scope list`, then release or reject\n",
-               now.held);
-  SUJIP_TRY(const auto refused, connection.exec(
-      "select source, file, message, hint from sujip.run_log where stage = 'collect'"
-      " and state in ('refused', 'failed') order by ts desc limit 10"));
+    fmt::print("\n{} snapshots are held by the guard: see `sujip scope list`, then release or reject\n", now.held);
+  SUJIP_TRY(const auto refused,
+            connection.exec("select source, file, message, hint from sujip.run_log where stage = 'collect'"
+                            " and state in ('refused', 'failed') order by ts desc limit 10"));
   if (now.refused > before.refused && !refused.empty()) {
     fmt::print("\nrefused:\n");
     for (int i = 0; i < refused.size(); ++i)
-      fmt::print("  {} {}: {} {}\n", refused.text(i, 0), refused.text(i, 1), refused.text(i, 2),
-                 refused.text(i, 3));
+      fmt::print("  {} {}: {} {}\n", refused.text(i, 0), refused.text(i, 1), refused.text(i, 2), refused.text(i, 3));
   }
   return {};
 }
 
-std::string summary_json(pg::Connection& connection, const Datasets& datasets, const Totals& before,
-                         const Totals& now, const std::string& collected, bool complete,
-                         double seconds) {
+std::string summary_json(pg::Connection& connection, const Datasets& datasets, const Totals& before, const Totals& now,
+                         const std::string& collected, bool complete, double seconds) {
   std::string out = "{";
   append_json_name(out, "complete");
   out += complete ? "true" : "false";

@@ -16,7 +16,7 @@ struct RoleSpec {
   std::string name;
   std::vector<std::string> arguments;  // of this program, from the subcommand on
   std::vector<std::pair<std::string, std::string>> environment;
-  std::string log_file;    // stderr goes here
+  std::string log_file;     // stderr goes here
   std::string output_file;  // stdout; "" = the log file, too
   bool once = false;        // its end is no failure
 };

@@ -106,14 +106,15 @@ class Tail {
     auto found = present.find(settings_.prefix + options_.topic);
     if (found == present.end()) found = present.find(options_.topic);
     if (found == present.end())
-      kTail.leave({"there is no such topic", settings_.prefix + options_.topic, "`sujip topics list` shows those of sujip"},
-            kExitUsage);
+      kTail.leave(
+          {"there is no such topic", settings_.prefix + options_.topic, "`sujip topics list` shows those of sujip"},
+          kExitUsage);
     name_ = found->first.starts_with(settings_.prefix) ? found->first.substr(settings_.prefix.size()) : found->first;
     // What is shown, and what is masked, depends on what the topic holds.
     name_ = topics::without_generation(name_);
     if (options_.partition >= found->second)
       kTail.leave({fmt::format("the topic has {} partitions", found->second), found->first, "they are counted from 0"},
-            kExitUsage);
+                  kExitUsage);
     for (int32_t p = 0; p < found->second; ++p)
       if (options_.partition < 0 || options_.partition == p) partitions_.push_back({found->first, p});
     kafka::ConsumerConfig config;
@@ -149,9 +150,10 @@ class Tail {
     } else if (text != "beginning") {
       const auto at = point_in_time(text);
       if (!at)
-        kTail.leave({"'" + text + "' is no place in a topic", "--from",
-               "beginning, end, an offset, a time (2026-11-21T14:00:00+09:00, 2026-11-21), or how long ago (15m, 2h, 1d)"},
-              kExitUsage);
+        kTail.leave(
+            {"'" + text + "' is no place in a topic", "--from",
+             "beginning, end, an offset, a time (2026-11-21T14:00:00+09:00, 2026-11-21), or how long ago (15m, 2h, 1d)"},
+            kExitUsage);
       from = kTail.value(reader_->offsets_at(partitions_, *at, kTimeoutMs), kExitEnvironment);
     }
     std::vector<kafka::Position> out;
@@ -167,8 +169,8 @@ class Tail {
     }
     if (message.err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET)
       kTail.leave({rd_kafka_message_errstr(&message), kafka::to_string({name_, message.partition}),
-             "records were deleted meanwhile: start again"},
-            kExitFailed);
+                   "records were deleted meanwhile: start again"},
+                  kExitFailed);
     if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) return;  // the client tries again
     if (!options_.follow && message.offset >= end_of(message.partition)) {
       open_.erase(message.partition);

@@ -13,10 +13,10 @@ namespace sujip {
 
 void add_topology_command(CLI::App& app, const Settings& settings) {
   auto dot = std::make_shared<bool>(false);
-  CLI::App* command = app.add_subcommand(
-      "topology",
-      "Stages, topics and tables, and how they hang together, from the declarations\n"
-      "  sujip topology --dot | dot -Tsvg > topology.svg");
+  CLI::App* command =
+      app.add_subcommand("topology",
+                         "Stages, topics and tables, and how they hang together, from the declarations\n"
+                         "  sujip topology --dot | dot -Tsvg > topology.svg");
   command->add_flag("--dot", *dot, "A graph for Graphviz");
   command->callback([&settings, dot] {
     const auto datasets = Datasets::load(settings.share + "/topics/datasets");

@@ -44,10 +44,14 @@ std::vector<RoleSpec> roles(const Settings& settings, const UpOptions& options) 
     RoleSpec role;
     role.name = name;
     role.arguments = std::move(arguments);
-    role.environment = {{"SUJIP_KAFKA", settings.kafka},   {"SUJIP_PG", settings.pg},
-                        {"SUJIP_HOME", settings.home},     {"SUJIP_SHARE", settings.share},
-                        {"SUJIP_PREFIX", settings.prefix}, {"SUJIP_INSTANCE", settings.instance},
-                        {"SUJIP_LOG", settings.log_level}, {"SUJIP_BOARD", settings.board},
+    role.environment = {{"SUJIP_KAFKA", settings.kafka},
+                        {"SUJIP_PG", settings.pg},
+                        {"SUJIP_HOME", settings.home},
+                        {"SUJIP_SHARE", settings.share},
+                        {"SUJIP_PREFIX", settings.prefix},
+                        {"SUJIP_INSTANCE", settings.instance},
+                        {"SUJIP_LOG", settings.log_level},
+                        {"SUJIP_BOARD", settings.board},
                         {"SUJIP_METRICS", metrics_address(settings, static_cast<int>(out.size()))}};
     role.log_file = fmt::format("{}/{}.log", logs, name);
     out.push_back(std::move(role));
@@ -110,9 +114,9 @@ class Up {
     const auto lag = drain_->lag();
     std::string text = fmt::format("[{:4.0f} s] {}", seconds(), what);
     if (now)
-      text += fmt::format(": {} runs, {} rows, +{} ~{} -{}", now->runs - before_->runs,
-                          now->rows - before_->rows, now->created - before_->created,
-                          now->updated - before_->updated, now->deleted - before_->deleted);
+      text += fmt::format(": {} runs, {} rows, +{} ~{} -{}", now->runs - before_->runs, now->rows - before_->rows,
+                          now->created - before_->created, now->updated - before_->updated,
+                          now->deleted - before_->deleted);
     if (lag.ok()) text += fmt::format(", behind: process {}, sink {}", lag->process, lag->sink);
     if (now && now->held > 0) text += fmt::format(", {} held", now->held);
     if (const std::string trouble = supervisor.trouble(); !trouble.empty()) text += ", " + trouble;
@@ -164,8 +168,8 @@ class Up {
     if (const Status s = print_summary(*pg_, *datasets_, *before_, *now); !s.ok())
       fmt::print(stderr, "sujip up: {}\n", s.error().message());
     const bool complete = collected == kExitOk && now->incomplete == before_->incomplete;
-    fmt::print("{}\n", summary_json(*pg_, *datasets_, *before_, *now,
-                                    last_line(settings_.home + "/log/collect.out"), complete, seconds()));
+    fmt::print("{}\n", summary_json(*pg_, *datasets_, *before_, *now, last_line(settings_.home + "/log/collect.out"),
+                                    complete, seconds()));
     if (complete) return kExitOk;
     return collected == kExitOk ? kExitIncomplete : collected;
   }

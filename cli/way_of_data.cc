@@ -35,8 +35,8 @@ WayOfData way_of_data(const Datasets& datasets, const topics::Names& names) {
   WayOfData way;
   const MappingSet no_mappings(datasets);  // the stages are only looked at
   for (const Stage& stage : build_topology(datasets, no_mappings, 1))
-    way.stages.push_back({stage.name, names.group(stage.name), false, full(names, stage.inputs),
-                          full(names, stage.outputs)});
+    way.stages.push_back(
+        {stage.name, names.group(stage.name), false, full(names, stage.inputs), full(names, stage.outputs)});
   const sink::Work work = sink::declared_work(datasets, names);
   WayStage sink{"sink", work.sink, true, {}, {names.topic(topics::kDeadLetter)}};
   for (const auto& one : sink::tables_of(work)) {

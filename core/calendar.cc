@@ -13,9 +13,7 @@ constexpr TimeMs kDayMs = 24LL * 3600 * 1000;
 
 ch::year_month_day civil(Day day) { return ch::sys_days{ch::days{day.since_epoch}}; }
 
-Day from_civil(ch::year_month_day ymd) {
-  return {static_cast<int32_t>(ch::sys_days{ymd}.time_since_epoch().count())};
-}
+Day from_civil(ch::year_month_day ymd) { return {static_cast<int32_t>(ch::sys_days{ymd}.time_since_epoch().count())}; }
 
 // Reads exactly n digits at `at`; -1 when there are not that many.
 int digits(std::string_view text, size_t at, size_t n) {
@@ -30,8 +28,7 @@ int digits(std::string_view text, size_t at, size_t n) {
 
 std::optional<Day> checked(int y, int m, int d) {
   if (y < 0 || m < 1 || d < 1) return std::nullopt;
-  const ch::year_month_day ymd{ch::year{y}, ch::month{static_cast<unsigned>(m)},
-                               ch::day{static_cast<unsigned>(d)}};
+  const ch::year_month_day ymd{ch::year{y}, ch::month{static_cast<unsigned>(m)}, ch::day{static_cast<unsigned>(d)}};
   if (!ymd.ok()) return std::nullopt;
   return from_civil(ymd);
 }
@@ -80,8 +77,8 @@ std::string Day::str() const {
 
 std::string Day::compact() const {
   const auto ymd = civil(*this);
-  return fmt::format("{:04}{:02}{:02}", static_cast<int>(ymd.year()),
-                     static_cast<unsigned>(ymd.month()), static_cast<unsigned>(ymd.day()));
+  return fmt::format("{:04}{:02}{:02}", static_cast<int>(ymd.year()), static_cast<unsigned>(ymd.month()),
+                     static_cast<unsigned>(ymd.day()));
 }
 
 int Day::iso_weekday() const {
@@ -106,10 +103,14 @@ std::string Day::iso_week() const {
 
 std::string_view name_of(Period period) {
   switch (period) {
-    case Period::day: return "day";
-    case Period::week: return "week";
-    case Period::month: return "month";
-    case Period::year: return "year";
+    case Period::day:
+      return "day";
+    case Period::week:
+      return "week";
+    case Period::month:
+      return "month";
+    case Period::year:
+      return "year";
   }
   return "";
 }
@@ -122,17 +123,19 @@ std::optional<Period> parse_period(std::string_view name) {
 
 Day start_of(Period period, Day day) {
   switch (period) {
-    case Period::day: return day;
-    case Period::week: return day.week_start();
-    case Period::month: return day.month_start();
-    case Period::year: return day.year_start();
+    case Period::day:
+      return day;
+    case Period::week:
+      return day.week_start();
+    case Period::month:
+      return day.month_start();
+    case Period::year:
+      return day.year_start();
   }
   return day;
 }
 
-TimeMs now_ms() {
-  return ch::duration_cast<ch::milliseconds>(ch::system_clock::now().time_since_epoch()).count();
-}
+TimeMs now_ms() { return ch::duration_cast<ch::milliseconds>(ch::system_clock::now().time_since_epoch()).count(); }
 
 Day seoul_day(TimeMs at) { return {static_cast<int32_t>(floor_div(at + kSeoulOffsetMs, kDayMs))}; }
 
@@ -156,8 +159,7 @@ std::optional<TimeMs> parse_time(std::string_view t, TimeMs zone_offset_ms) {
       ++at;
       int weight = 100;
       const size_t start = at;
-      for (; at < t.size() && t[at] >= '0' && t[at] <= '9'; ++at, weight /= 10)
-        ms += (t[at] - '0') * weight;
+      for (; at < t.size() && t[at] >= '0' && t[at] <= '9'; ++at, weight /= 10) ms += (t[at] - '0') * weight;
       if (at == start) return std::nullopt;
     }
   }

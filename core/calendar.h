@@ -27,10 +27,10 @@ struct Day {
   static constexpr size_t kRoom = 10;
   char* write(char* to) const;
 
-  Day week_start() const;   // Monday of the ISO week
+  Day week_start() const;  // Monday of the ISO week
   Day month_start() const;
   Day year_start() const;
-  int iso_weekday() const;  // 1 = Monday .. 7 = Sunday
+  int iso_weekday() const;       // 1 = Monday .. 7 = Sunday
   std::string iso_week() const;  // "2011-W01"
 
   Day operator+(int days) const { return {since_epoch + days}; }
@@ -46,9 +46,7 @@ std::optional<Period> parse_period(std::string_view name);
 Day start_of(Period period, Day day);
 
 // Rounds down, also below zero.
-constexpr int64_t floor_div(int64_t a, int64_t b) {
-  return a >= 0 ? a / b : -((-a + b - 1) / b);
-}
+constexpr int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
 
 using TimeMs = int64_t;  // milliseconds since 1970-01-01T00:00:00Z
 

@@ -131,8 +131,7 @@ char* write_decimal(char* to, Int128 units, int scale) {
   std::array<char, kDecimalRoom> buffer;
   char* const end = buffer.data() + buffer.size();
   const bool negative = units < 0;
-  unsigned __int128 rest = negative ? -static_cast<unsigned __int128>(units)
-                                    : static_cast<unsigned __int128>(units);
+  unsigned __int128 rest = negative ? -static_cast<unsigned __int128>(units) : static_cast<unsigned __int128>(units);
   int behind = scale;
   char* at = nullptr;
   // Nearly every number fits, and a division of 128 bits costs as much as ten of 64.
@@ -187,9 +186,7 @@ Decimal operator*(const Decimal& a, const Decimal& b) {
 
 std::strong_ordering operator<=>(const Decimal& a, const Decimal& b) {
   return aligned(a, b, [](Int128 x, Int128 y, int) {
-    return x < y   ? std::strong_ordering::less
-           : x > y ? std::strong_ordering::greater
-                   : std::strong_ordering::equal;
+    return x < y ? std::strong_ordering::less : x > y ? std::strong_ordering::greater : std::strong_ordering::equal;
   });
 }
 

@@ -48,8 +48,8 @@ struct Decimal {
   friend bool operator==(const Decimal& a, const Decimal& b) { return (a <=> b) == 0; }
 };
 
-// The units of "-123.45" with at most `scale` digits behind the point and 18 digits in all; false for anything else, which
-// may be a number nevertheless.
+// The units of "-123.45" with at most `scale` digits behind the point and 18 digits in all; false for anything else,
+// which may be a number nevertheless.
 bool parse_units(std::string_view text, int scale, int64_t& units);
 
 // a / b rounded half away from zero to `scale` digits; b must not be zero.

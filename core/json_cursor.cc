@@ -85,10 +85,15 @@ bool JsonCursor::value(std::string_view& out) {
           if (p == nullptr) return false;
           continue;
         case '{':
-        case '[': ++depth; break;
+        case '[':
+          ++depth;
+          break;
         case '}':
-        case ']': --depth; break;
-        default: break;
+        case ']':
+          --depth;
+          break;
+        default:
+          break;
       }
       ++p;
     } while (depth > 0);

@@ -1,6 +1,7 @@
 #pragma once
-// Walks over JSON without blanks, whose form is known: what programs of ours wrote, and most of what others do. What comes
-// in any other form is not an error of the text: a step that does not fit returns false, and the caller parses in earnest.
+// Walks over JSON without blanks, whose form is known: what programs of ours wrote, and most of what others do. What
+// comes in any other form is not an error of the text: a step that does not fit returns false, and the caller parses in
+// earnest.
 
 #include <cstddef>
 #include <cstdint>

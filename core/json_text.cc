@@ -18,13 +18,20 @@ char* write_escape(char* to, char c) {
   };
   switch (c) {
     case '"':
-    case '\\': return pair(c);
-    case '\n': return pair('n');
-    case '\r': return pair('r');
-    case '\t': return pair('t');
-    case '\b': return pair('b');
-    case '\f': return pair('f');
-    default: return fmt::format_to(to, "\\u{:04x}", static_cast<unsigned>(c));
+    case '\\':
+      return pair(c);
+    case '\n':
+      return pair('n');
+    case '\r':
+      return pair('r');
+    case '\t':
+      return pair('t');
+    case '\b':
+      return pair('b');
+    case '\f':
+      return pair('f');
+    default:
+      return fmt::format_to(to, "\\u{:04x}", static_cast<unsigned>(c));
   }
 }
 

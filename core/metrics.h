@@ -21,7 +21,7 @@ enum class Kind { counter, gauge, histogram };
 struct Entry {
   std::string_view name;  // without the prefix "sujip_"
   Kind kind;
-  std::string_view labels;  // space separated label names
+  std::string_view labels;   // space separated label names
   std::string_view buckets;  // "fast", "api", "step", "e2e" for histograms
   std::string_view help;
 };

@@ -19,9 +19,7 @@ uint32_t murmur2(std::string_view key) {
     hash = hash * kMultiplier ^ word;
   }
   const size_t rest = key.size() - at;
-  const auto byte = [&](size_t i) {
-    return static_cast<uint32_t>(static_cast<unsigned char>(key[at + i]));
-  };
+  const auto byte = [&](size_t i) { return static_cast<uint32_t>(static_cast<unsigned char>(key[at + i])); };
   if (rest >= 3) hash ^= byte(2) << 16;
   if (rest >= 2) hash ^= byte(1) << 8;
   if (rest >= 1) {

@@ -7,14 +7,14 @@
 namespace sujip {
 
 struct Settings {
-  std::string kafka;    // SUJIP_KAFKA: bootstrap servers, host:port[,host:port]
-  std::string pg;       // SUJIP_PG: libpq URI
-  std::string home;     // SUJIP_HOME: RocksDB and other local state
-  std::string share;    // SUJIP_SHARE: topics/, producers/connectors/, sql/, monitoring/
-  std::string metrics;  // SUJIP_METRICS: host:port of /metrics; empty = not served
-  std::string board;    // SUJIP_BOARD: host:port of the board (monitor role)
-  std::string prefix;   // SUJIP_PREFIX: before every topic, group and transactional id
-  std::string instance; // SUJIP_INSTANCE: stable name of this process among its like; default "0"
+  std::string kafka;               // SUJIP_KAFKA: bootstrap servers, host:port[,host:port]
+  std::string pg;                  // SUJIP_PG: libpq URI
+  std::string home;                // SUJIP_HOME: RocksDB and other local state
+  std::string share;               // SUJIP_SHARE: topics/, producers/connectors/, sql/, monitoring/
+  std::string metrics;             // SUJIP_METRICS: host:port of /metrics; empty = not served
+  std::string board;               // SUJIP_BOARD: host:port of the board (monitor role)
+  std::string prefix;              // SUJIP_PREFIX: before every topic, group and transactional id
+  std::string instance;            // SUJIP_INSTANCE: stable name of this process among its like; default "0"
   std::string log_level = "info";  // SUJIP_LOG
 
   static Settings from_environment();

@@ -1,6 +1,6 @@
 #pragma once
-// Copies and comparisons of texts that mostly are short, where a call costs more than the work: two words that overlap in
-// the middle cover 8 to 16 bytes, and so on. Nothing outside of the texts is touched.
+// Copies and comparisons of texts that mostly are short, where a call costs more than the work: two words that overlap
+// in the middle cover 8 to 16 bytes, and so on. Nothing outside of the texts is touched.
 
 #include <cstddef>
 #include <cstdint>

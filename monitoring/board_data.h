@@ -17,12 +17,12 @@ namespace sujip::monitoring {
 
 struct Source {
   std::string name;
-  std::string kind;  // daily | snapshot
+  std::string kind;                                    // daily | snapshot
   std::map<std::string, int64_t, std::less<>> states;  // slices by state
   int64_t slices = 0;
   int64_t overdue = 0;
   int64_t rows = 0;
-  int64_t accounts_expected = 0;   // of the newest date
+  int64_t accounts_expected = 0;  // of the newest date
   int64_t accounts_collected = 0;
   int64_t held = 0;
   int64_t problems = 0;
@@ -67,7 +67,7 @@ struct DeadLetterLine {
 
 struct BoardData {
   TimeMs at = 0;
-  std::string version;  // changes when anything shown changes, but for the clock
+  std::string version;          // changes when anything shown changes, but for the clock
   std::vector<Source> sources;  // worst first
   std::vector<Slice> slices;
   std::vector<HeldRun> held;
@@ -89,8 +89,8 @@ Result<BoardData> read_board(pg::Connection& connection);
 struct RunLine {
   std::string scope, dataset, run, state, verdict, reason, by;
   std::optional<TimeMs> snapshot_at, decided_at, sunk_at;
-  int64_t rows = 0, created = 0, updated = 0, minor = 0, deleted = 0, zeroed = 0, duplicates = 0,
-          rejected = 0, same = 0;
+  int64_t rows = 0, created = 0, updated = 0, minor = 0, deleted = 0, zeroed = 0, duplicates = 0, rejected = 0,
+          same = 0;
 };
 struct StageLine {
   std::string dataset, run, stage, state, file, message, hint;
@@ -102,8 +102,7 @@ struct SliceLog {
   std::vector<StageLine> stages;  // newest first, at most 200
 };
 // `run` empty: all runs of the slice.
-Result<SliceLog> read_slice_log(pg::Connection& connection, const std::string& source,
-                                const std::string& account, const std::string& slice,
-                                const std::string& run);
+Result<SliceLog> read_slice_log(pg::Connection& connection, const std::string& source, const std::string& account,
+                                const std::string& slice, const std::string& run);
 
 }  // namespace sujip::monitoring

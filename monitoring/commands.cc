@@ -57,9 +57,12 @@ void monitor(const Settings& settings) {
 
 std::string_view name_of(metrics::Kind kind) {
   switch (kind) {
-    case metrics::Kind::counter: return "counter";
-    case metrics::Kind::gauge: return "gauge";
-    case metrics::Kind::histogram: return "histogram";
+    case metrics::Kind::counter:
+      return "counter";
+    case metrics::Kind::gauge:
+      return "gauge";
+    case metrics::Kind::histogram:
+      return "histogram";
   }
   return "";
 }
@@ -68,15 +71,13 @@ std::string_view name_of(metrics::Kind kind) {
 void list_metrics() {
   fmt::print("| name | kind | labels | meaning |\n|---|---|---|---|\n");
   for (const metrics::Entry& entry : metrics::catalogue())
-    fmt::print("| `sujip_{}` | {} | {} | {} |\n", entry.name, name_of(entry.kind), entry.labels,
-               entry.help);
+    fmt::print("| `sujip_{}` | {} | {} | {} |\n", entry.name, name_of(entry.kind), entry.labels, entry.help);
 }
 
 }  // namespace
 
 void add_monitoring_commands(CLI::App& app, const Settings& settings) {
-  CLI::App* command = app.add_subcommand(
-      "monitor", "Judge what is complete, and serve the board (SUJIP_BOARD)");
+  CLI::App* command = app.add_subcommand("monitor", "Judge what is complete, and serve the board (SUJIP_BOARD)");
   auto just_once = std::make_shared<bool>(false);
   command->add_flag("--once", *just_once,
                     "Print the state as JSON and end; exit code 3 when something needs attention");

@@ -14,7 +14,9 @@ Evaluator::Evaluator(Options options, http::EventHub& hub)
 
 Evaluator::~Evaluator() { stop(); }
 
-void Evaluator::start() { thread_ = std::thread([this] { loop(); }); }
+void Evaluator::start() {
+  thread_ = std::thread([this] { loop(); });
+}
 
 void Evaluator::stop() {
   {

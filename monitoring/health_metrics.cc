@@ -48,10 +48,9 @@ std::vector<MetricFamily> HealthMetrics::Collect() const {
   }
   std::vector<MetricFamily> out;
   if (data == nullptr) return out;
-  Family slices("slices"), overdue("slices_overdue"), expected("accounts_expected"),
-      collected("accounts_collected"), through("complete_through_timestamp_seconds"),
-      held("runs_held"), problems("attempts_unrepaired"), volume("volume_ratio"),
-      dead("dead_letters_pending"), evaluated("health_evaluated_timestamp_seconds");
+  Family slices("slices"), overdue("slices_overdue"), expected("accounts_expected"), collected("accounts_collected"),
+      through("complete_through_timestamp_seconds"), held("runs_held"), problems("attempts_unrepaired"),
+      volume("volume_ratio"), dead("dead_letters_pending"), evaluated("health_evaluated_timestamp_seconds");
   for (const Source& s : data->sources) {
     const metrics::Labels medium = {{"medium", s.name}};
     for (const State& state : kStates) {
@@ -66,14 +65,12 @@ std::vector<MetricFamily> HealthMetrics::Collect() const {
       expected.add(static_cast<double>(s.accounts_expected), medium);
       collected.add(static_cast<double>(s.accounts_collected), medium);
     }
-    if (s.complete_through)
-      through.add(static_cast<double>(seoul_midnight(*s.complete_through + 1)) / 1000, medium);
+    if (s.complete_through) through.add(static_cast<double>(seoul_midnight(*s.complete_through + 1)) / 1000, medium);
     if (const auto ratio = volume_ratio(*data, s)) volume.add(*ratio, medium);
   }
   for (const auto& [topic, n] : data->dead_letters) dead.add(static_cast<double>(n), {{"topic", topic}});
   evaluated.add(static_cast<double>(data->at) / 1000);
-  for (Family* f : {&slices, &overdue, &expected, &collected, &through, &held, &problems, &volume, &dead,
-                    &evaluated})
+  for (Family* f : {&slices, &overdue, &expected, &collected, &through, &held, &problems, &volume, &dead, &evaluated})
     out.push_back(f->take());
   return out;
 }

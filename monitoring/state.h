@@ -35,11 +35,7 @@ constexpr const State& state_of(std::string_view code) {
 }
 
 // Past its deadline and not in the tables.
-constexpr bool is_overdue(std::string_view code) {
-  return code == "missing" || code == "failed" || code == "held";
-}
-constexpr bool is_done(std::string_view code) {
-  return code == "collected" || code == "restated" || code == "empty";
-}
+constexpr bool is_overdue(std::string_view code) { return code == "missing" || code == "failed" || code == "held"; }
+constexpr bool is_done(std::string_view code) { return code == "collected" || code == "restated" || code == "empty"; }
 
 }  // namespace sujip::monitoring

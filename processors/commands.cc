@@ -34,8 +34,8 @@ void list(const Settings& settings, bool all, bool json) {
   const auto runs = read_scope_runs(settings);
   if (!runs.ok()) kScopeList.leave(runs.error(), kExitEnvironment);
   if (!json)
-    fmt::print("{:<44} {:<31} {:<10} {:>8} {:>8} {:>8} {:>8}  {}\n", "scope", "run", "verdict", "rows",
-               "created", "updated", "deleted", "reason");
+    fmt::print("{:<44} {:<31} {:<10} {:>8} {:>8} {:>8} {:>8}  {}\n", "scope", "run", "verdict", "rows", "created",
+               "updated", "deleted", "reason");
   for (const ScopeRun& r : *runs) {
     const bool was_held = r.outcome == Outcome::held || r.outcome == Outcome::overtaken ||
                           r.outcome == Outcome::rejected || r.outcome == Outcome::released;
@@ -45,18 +45,18 @@ void list(const Settings& settings, bool all, bool json) {
       continue;
     }
     const Counts c = r.counts();
-    fmt::print("{:<44} {:<31} {:<10} {:>8} {:>8} {:>8} {:>8}  {}\n", r.scope.subject(), r.run.str(),
-               name_of(r.outcome), c.rows, c.created, c.updated, c.deleted, r.reason);
+    fmt::print("{:<44} {:<31} {:<10} {:>8} {:>8} {:>8} {:>8}  {}\n", r.scope.subject(), r.run.str(), name_of(r.outcome),
+               c.rows, c.created, c.updated, c.deleted, r.reason);
   }
 }
 
-void decide(const Settings& settings, Decision decision, const std::string& subject,
-            const std::string& run, const std::string& reason) {
+void decide(const Settings& settings, Decision decision, const std::string& subject, const std::string& run,
+            const std::string& reason) {
   const auto done = decide_held_run(settings, subject, run, decision, reason, 30000);
   if (!done.ok()) kScope.leave(done.error(), kExitIncomplete);
   const Counts c = done->counts();
-  fmt::print("{} {}: {}, {} rows, created {}, updated {}, deleted {}\n", done->scope.subject(),
-             done->run.str(), name_of(done->outcome), c.rows, c.created, c.updated, c.deleted);
+  fmt::print("{} {}: {}, {} rows, created {}, updated {}, deleted {}\n", done->scope.subject(), done->run.str(),
+             name_of(done->outcome), c.rows, c.created, c.updated, c.deleted);
 }
 
 void add_process(CLI::App& app, const Settings& settings) {
@@ -68,8 +68,9 @@ void add_process(CLI::App& app, const Settings& settings) {
   command->add_option("--commit-interval", options->commit_interval_ms, "Milliseconds between commits")
       ->check(CLI::Range(5, 10000))
       ->capture_default_str();
-  command->add_option("--session-timeout", options->session_timeout_ms,
-                      "Milliseconds until the partitions of a process that does not answer go to others")
+  command
+      ->add_option("--session-timeout", options->session_timeout_ms,
+                   "Milliseconds until the partitions of a process that does not answer go to others")
       ->check(CLI::Range(2000, 300000))
       ->capture_default_str();
   command->add_option("--cache-mb", options->cache_mb, "Memory for state, in MiB")

@@ -22,8 +22,8 @@ Status check_topics(kafka::Admin& admin, const Datasets& datasets, const topics:
     const auto found = present.find(topic.name);
     if (found == present.end()) return Error{"the topic is missing", topic.name, "run `sujip topics apply`"};
     if (found->second != topic.partitions)
-      return Error{fmt::format("{} partitions instead of {}", found->second, topic.partitions),
-                   "topic " + topic.name, "see `sujip topics diff`"};
+      return Error{fmt::format("{} partitions instead of {}", found->second, topic.partitions), "topic " + topic.name,
+                   "see `sujip topics diff`"};
   }
   return {};
 }

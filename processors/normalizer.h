@@ -18,17 +18,19 @@ class Normalizer {
   virtual ~Normalizer() = default;
   // Fills `row`, which is cleared. Texts of it may lie in `value` or in memory of this thread's next
   // apply(): use or copy them before. Safe from any number of threads.
-  virtual Outcome apply(std::string_view value, std::string_view key, const Scope& scope,
-                        RowBuilder& row, std::string& reason) const = 0;
+  virtual Outcome apply(std::string_view value, std::string_view key, const Scope& scope, RowBuilder& row,
+                        std::string& reason) const = 0;
 
   // Where a skipped record would be a mistake, too.
-  Status normalize(std::string_view value, std::string_view key, const Scope& scope,
-                   RowBuilder& row) const {
+  Status normalize(std::string_view value, std::string_view key, const Scope& scope, RowBuilder& row) const {
     std::string reason;
     switch (apply(value, key, scope, row, reason)) {
-      case Outcome::row: return {};
-      case Outcome::skipped: return Error{"skip_if: the record is no row of this dataset", "", ""};
-      case Outcome::refused: break;
+      case Outcome::row:
+        return {};
+      case Outcome::skipped:
+        return Error{"skip_if: the record is no row of this dataset", "", ""};
+      case Outcome::refused:
+        break;
     }
     return Error{std::move(reason), "", ""};
   }

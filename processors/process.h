@@ -11,7 +11,7 @@ struct ProcessOptions {
   int lanes = 1;  // threads of the entity and of the rollup stage
   int commit_interval_ms = 30;
   int session_timeout_ms = 10000;  // until the partitions of a process that died go to others
-  int64_t cache_mb = 384;  // memory of all tasks' state together
+  int64_t cache_mb = 384;          // memory of all tasks' state together
 };
 
 // The folder of a process's local state begins with this; its instance follows.

@@ -80,21 +80,19 @@ Result<std::vector<ScopeRun>> read_scope_runs(const Settings& settings) {
   return out;
 }
 
-Result<ScopeRun> decide_held_run(const Settings& settings, const std::string& subject,
-                                 const std::string& run_id, Decision decision,
-                                 const std::string& reason, int timeout_ms) {
+Result<ScopeRun> decide_held_run(const Settings& settings, const std::string& subject, const std::string& run_id,
+                                 Decision decision, const std::string& reason, int timeout_ms) {
   SUJIP_TRY(const auto runs, read_scope_runs(settings));
   const ScopeRun* held = nullptr;
   for (const ScopeRun& r : runs) {
     if (r.scope.subject() != subject || (!run_id.empty() && r.run.str() != run_id)) continue;
     if (r.outcome == Outcome::held) held = &r;
     if (!run_id.empty() && r.outcome != Outcome::held)
-      return Error{"the run is not held but " + std::string(name_of(r.outcome)) +
-                       (r.reason.empty() ? "" : ": " + r.reason),
-                   subject + " " + run_id, "`sujip scope list` shows the held ones"};
+      return Error{
+          "the run is not held but " + std::string(name_of(r.outcome)) + (r.reason.empty() ? "" : ": " + r.reason),
+          subject + " " + run_id, "`sujip scope list` shows the held ones"};
   }
-  if (held == nullptr)
-    return Error{"there is no held run", subject, "`sujip scope list` shows the held ones"};
+  if (held == nullptr) return Error{"there is no held run", subject, "`sujip scope list` shows the held ones"};
 
   kafka::ProducerConfig config;
   config.bootstrap = settings.kafka;

@@ -15,8 +15,7 @@ Result<std::vector<ScopeRun>> read_scope_runs(const Settings& settings);
 
 // Writes the decision into the raw topic and waits until the processors have acted on it. `run` "" =
 // the held run of the scope. Returns the run as it then stands.
-Result<ScopeRun> decide_held_run(const Settings& settings, const std::string& subject,
-                                 const std::string& run, Decision decision, const std::string& reason,
-                                 int timeout_ms);
+Result<ScopeRun> decide_held_run(const Settings& settings, const std::string& subject, const std::string& run,
+                                 Decision decision, const std::string& reason, int timeout_ms);
 
 }  // namespace sujip

@@ -36,10 +36,10 @@ class Outputs {
   virtual void emit(std::string_view topic, int32_t partition, std::string_view key,
                     std::optional<std::string_view> value) = 0;
   // As emit, with the headers of a raw control record (a verdict).
-  virtual void emit_control(std::string_view topic, int32_t partition, const Scope& scope,
-                            const RunId& run, RecordKind kind, std::string_view value) = 0;
-  virtual void dead_letter(const Record& record, std::string_view dataset, std::string_view scope,
-                           std::string_view run, std::string_view reason) = 0;
+  virtual void emit_control(std::string_view topic, int32_t partition, const Scope& scope, const RunId& run,
+                            RecordKind kind, std::string_view value) = 0;
+  virtual void dead_letter(const Record& record, std::string_view dataset, std::string_view scope, std::string_view run,
+                           std::string_view reason) = 0;
 };
 
 // Read access to the task's own input, for runs whose rows are needed again. Immutable, so a task that
@@ -62,13 +62,12 @@ class Task {
   // The topics whose partition (of the same number as the input's) is this task's state.
   virtual std::vector<std::string> state_topics() const { return {}; }
   // One record of a state topic, read back in order. Must be idempotent.
-  virtual Status restore(std::string_view topic, std::string_view key,
-                         std::optional<std::string_view> value) {
+  virtual Status restore(std::string_view topic, std::string_view key, std::optional<std::string_view> value) {
     (void)topic, (void)key, (void)value;
     return {};
   }
-  // What was read back comes from input records before this offset, as far as it tells; 0: it tells nothing. A group whose
-  // offset is lower has forgotten what it committed.
+  // What was read back comes from input records before this offset, as far as it tells; 0: it tells nothing. A group
+  // whose offset is lower has forgotten what it committed.
   virtual int64_t restored_upto() const { return 0; }
 };
 

@@ -35,7 +35,8 @@ std::vector<Stage> build_topology(const Datasets& datasets, const Normalizers& n
   }
   entity.outputs.emplace_back(topics::kDeltaRollup);
   entity.outputs.emplace_back(topics::kScopeTally);
-  entity.make = [&datasets, &normalizers, selection](const kafka::TopicPartition& input, TaskStore& store, InputLog& log) {
+  entity.make = [&datasets, &normalizers, selection](const kafka::TopicPartition& input, TaskStore& store,
+                                                     InputLog& log) {
     EntityTask::Options options;
     options.raw_topic = input.topic;
     options.partition = input.partition;

@@ -47,10 +47,9 @@ void ApiRunners::run(const std::string& source) {
   }
 }
 
-ApiRunners::Sum ApiRunners::look(const std::string& source, engine::ToldScopes& told,
-                                 std::string& said, std::chrono::seconds& every) {
-  const auto outcome =
-      collect_api_source(settings_, source, pass_, pass_.once ? nullptr : &told, stop_);
+ApiRunners::Sum ApiRunners::look(const std::string& source, engine::ToldScopes& told, std::string& said,
+                                 std::chrono::seconds& every) {
+  const auto outcome = collect_api_source(settings_, source, pass_, pass_.once ? nullptr : &told, stop_);
   if (!outcome) {
     if (stop_.stop_requested()) return {kExitIncomplete, 0, 0, 0};
     log::error("{}: {}", source, outcome.error().message());
@@ -59,23 +58,21 @@ ApiRunners::Sum ApiRunners::look(const std::string& source, engine::ToldScopes& 
     return {kExitEnvironment, 0, 0, 0};
   }
   every = outcome->every;
-  const std::string text = !outcome->enabled           ? "not enabled"
+  const std::string text = !outcome->enabled          ? "not enabled"
                            : outcome->held_by.empty() ? ""
-                                                       : "collected by " + outcome->held_by;
+                                                      : "collected by " + outcome->held_by;
   if (text != said && !text.empty()) log::warn("{} is {}", source, text);
   said = text;
   if (!outcome->held_by.empty()) return {kExitIncomplete, 0, 0, 0};
 
   const engine::CollectReport& report = outcome->report;
   if (pass_.once || report.collected + report.failed > 0)
-    log::info("{}: {} scopes collected, {} as before, {} skipped, {} failed, {} rows", source,
-              report.collected, report.same, report.skipped, report.failed, report.rows);
+    log::info("{}: {} scopes collected, {} as before, {} skipped, {} failed, {} rows", source, report.collected,
+              report.same, report.skipped, report.failed, report.rows);
   for (const std::string& account : report.unknown_accounts)
-    log::error("{}: account {} is not among those the key can read (see `sujip account list {}`)",
-               source, account, source);
-  const int code = !report.unknown_accounts.empty() ? kExitUsage
-                   : report.complete()              ? kExitOk
-                                                    : kExitIncomplete;
+    log::error("{}: account {} is not among those the key can read (see `sujip account list {}`)", source, account,
+               source);
+  const int code = !report.unknown_accounts.empty() ? kExitUsage : report.complete() ? kExitOk : kExitIncomplete;
   return {code, report.rows, report.collected, report.same};
 }
 

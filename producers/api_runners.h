@@ -34,8 +34,7 @@ class ApiRunners {
  private:
   void run(const std::string& source);
   // What to add to the sum; `every` is when to look again.
-  Sum look(const std::string& source, engine::ToldScopes& told, std::string& said,
-           std::chrono::seconds& every);
+  Sum look(const std::string& source, engine::ToldScopes& told, std::string& said, std::chrono::seconds& every);
   bool pause(std::chrono::seconds length);  // false: asked to stop
 
   const Settings& settings_;

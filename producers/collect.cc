@@ -137,8 +137,7 @@ class Collector {
 
   bool wanted(const registry::Source& source) const {
     if (options_.sources.empty()) return source.enabled;
-    return std::find(options_.sources.begin(), options_.sources.end(), source.name) !=
-           options_.sources.end();
+    return std::find(options_.sources.begin(), options_.sources.end(), source.name) != options_.sources.end();
   }
 
   int run_once() {
@@ -217,12 +216,10 @@ class Collector {
         progress_.finish();
         if (!counts) return counts.error();
         if (counts->files > 0) {
-          log::info("{}: {} files, {} rows published", entry.feed.name(), counts->files,
-                    counts->rows);
+          log::info("{}: {} files, {} rows published", entry.feed.name(), counts->files, counts->rows);
         }
         watch.watch(folders);
-        entry.due = Clock::now() + (entry.feed.left_some() ? std::chrono::seconds(1)
-                                                           : entry.feed.every());
+        entry.due = Clock::now() + (entry.feed.left_some() ? std::chrono::seconds(1) : entry.feed.every());
       }
       if (watch.wait(kGlance)) {
         // Something was written: look again when the writer had a moment to finish.

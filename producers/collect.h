@@ -11,11 +11,11 @@
 namespace sujip {
 
 struct CollectOptions {
-  bool once = false;      // end when nothing is due
+  bool once = false;  // end when nothing is due
   bool guard = true;
-  bool progress = false;  // also when stderr is no terminal
+  bool progress = false;             // also when stderr is no terminal
   std::vector<std::string> sources;  // empty: all that are enabled
-  Backfill backfill;  // of the sources, which all have an API then; goes with `once`
+  Backfill backfill;                 // of the sources, which all have an API then; goes with `once`
 };
 
 // Returns the exit code of the process. With `once` the last line of stdout is a JSON object:

@@ -18,16 +18,13 @@ Result<engine::ApiSource> load_api_source(pg::Connection& db, const registry::So
     for (const auto& [name, value] : config.object())
       if (value.is_string()) out.config[name] = value.string();
   SUJIP_TRY(const auto rows,
-            db.query("select name, value from sujip.credential where source = $1 and account = ''",
-                     source.name));
-  for (int i = 0; i < rows.size(); ++i)
-    out.credentials.emplace(rows.text(i, 0), Secret(std::string(rows.text(i, 1))));
+            db.query("select name, value from sujip.credential where source = $1 and account = ''", source.name));
+  for (int i = 0; i < rows.size(); ++i) out.credentials.emplace(rows.text(i, 0), Secret(std::string(rows.text(i, 1))));
   return out;
 }
 
-Result<ApiOutcome> collect_api_source(const Settings& settings, const std::string& name,
-                                      const ApiPass& pass, engine::ToldScopes* told,
-                                      std::stop_token stop) {
+Result<ApiOutcome> collect_api_source(const Settings& settings, const std::string& name, const ApiPass& pass,
+                                      engine::ToldScopes* told, std::stop_token stop) {
   pg::ConnectOptions how;
   how.application_name = registry::runner_name("collect");
   SUJIP_TRY(pg::Connection db, pg::Connection::open(settings.pg, how));

@@ -44,8 +44,7 @@ Result<engine::ApiSource> load_api_source(pg::Connection& db, const registry::So
 
 // A pass over the registered source of this name, with connections of its own and under the source's
 // lock. `told` as in engine::CollectOptions. An error is one of the surroundings.
-Result<ApiOutcome> collect_api_source(const Settings& settings, const std::string& name,
-                                      const ApiPass& pass, engine::ToldScopes* told,
-                                      std::stop_token stop);
+Result<ApiOutcome> collect_api_source(const Settings& settings, const std::string& name, const ApiPass& pass,
+                                      engine::ToldScopes* told, std::stop_token stop);
 
 }  // namespace sujip

@@ -51,23 +51,19 @@ void upload(const Settings& settings, const UploadOptions& options) {
     said.parts["date"] = options.date;
   }
   pg::Connection db = command::database(settings, "upload");
-  const auto source =
-      command::kEnd.value(registry::find_source(db, options.source), kExitEnvironment);
+  const auto source = command::kEnd.value(registry::find_source(db, options.source), kExitEnvironment);
   if (!source) {
     command::kEnd.leave({"no such source", options.source, "see `sujip source list`"}, kExitUsage);
   }
   if (source->kind != "files") {
-    command::kEnd.leave({"this source is collected over HTTP and takes no files", options.source, ""},
-                  kExitUsage);
+    command::kEnd.leave({"this source is collected over HTTP and takes no files", options.source, ""}, kExitUsage);
   }
-  if (!command::kEnd.value(registry::account_known(db, options.source, options.account),
-                      kExitEnvironment)) {
+  if (!command::kEnd.value(registry::account_known(db, options.source, options.account), kExitEnvironment)) {
     command::kEnd.leave({fmt::format("account \"{}\" is not known", options.account), options.source,
-                   fmt::format("sujip account add {} {}", options.source, options.account)},
-                  kExitUsage);
+                         fmt::format("sujip account add {} {}", options.source, options.account)},
+                        kExitUsage);
   }
-  const auto datasets =
-      command::kEnd.value(Datasets::load(settings.share + "/topics/datasets"), kExitUsage);
+  const auto datasets = command::kEnd.value(Datasets::load(settings.share + "/topics/datasets"), kExitUsage);
   FeedSource feed = command::kEnd.value(FeedSource::open(settings, *source, datasets), kExitUsage);
 
   // The name keeps its folder, because that may say the section; "upload:" keeps it apart from the
@@ -75,16 +71,14 @@ void upload(const Settings& settings, const UploadOptions& options) {
   std::error_code error;
   const fs::path path = fs::canonical(options.file, error);
   if (error) command::kEnd.leave({"no such file", options.file, ""}, kExitUsage);
-  const std::string name = "upload:" + path.parent_path().filename().string() + "/" +
-                           path.filename().string();
+  const std::string name = "upload:" + path.parent_path().filename().string() + "/" + path.filename().string();
   const auto file = command::kEnd.value(feeds::look_at(path.string(), name), kExitUsage);
 
   RawTarget target = command::kEnd.value(RawTarget::open(settings), kExitEnvironment);
   FeedSource::Surroundings around;
   around.db = &db;
   around.target = command::kEnd.value(target.of(feed.dataset()), kExitEnvironment);
-  const auto counts = command::kEnd.value(
-      feed.take(around, {!options.no_guard, false}, file, said), kExitEnvironment);
+  const auto counts = command::kEnd.value(feed.take(around, {!options.no_guard, false}, file, said), kExitEnvironment);
   if (!counts.refused.empty()) {
     fmt::print("refused {}\n", counts.refused.front().message());
     throw CLI::RuntimeError(kExitIncomplete);
@@ -109,8 +103,7 @@ void add_account_commands(CLI::App& app, const Settings& settings) {
   add->add_option("--time-zone", account->time_zone, "e.g. Asia/Seoul");
   add->callback([&settings, account] {
     pg::Connection db = command::database(settings, "account");
-    const auto source =
-        command::kEnd.value(registry::find_source(db, account->source), kExitEnvironment);
+    const auto source = command::kEnd.value(registry::find_source(db, account->source), kExitEnvironment);
     if (!source) {
       command::kEnd.leave({"no such source", account->source, "see `sujip source list`"}, kExitUsage);
     }
@@ -124,8 +117,8 @@ void add_account_commands(CLI::App& app, const Settings& settings) {
   list->callback([&settings, source] {
     pg::Connection db = command::database(settings, "account");
     const auto all = command::kEnd.value(registry::list_accounts(db, *source), kExitEnvironment);
-    fmt::print("{:<20} {:<24} {:<10} {:<8} {:<16} {}\n", "source", "account", "status", "currency",
-               "time zone", "name");
+    fmt::print("{:<20} {:<24} {:<10} {:<8} {:<16} {}\n", "source", "account", "status", "currency", "time zone",
+               "name");
     for (const registry::Account& one : all) {
       fmt::print("{:<20} {:<24} {:<10} {:<8} {:<16} {}\n", one.source, one.account, one.status,
                  one.currency.empty() ? "-" : one.currency, one.time_zone, one.name);
@@ -167,20 +160,20 @@ void check_backfill(CollectArguments& given) {
     backfill.from = day_of("--from", given.from);
     backfill.to = given.to.empty() ? yesterday : day_of("--to", given.to);
     if (*backfill.to > yesterday) {
-      command::kEnd.leave({"this day is not over yet in Seoul", "--to " + backfill.to->str(),
-                     "the last one is " + yesterday.str()},
-                    kExitUsage);
+      command::kEnd.leave(
+          {"this day is not over yet in Seoul", "--to " + backfill.to->str(), "the last one is " + yesterday.str()},
+          kExitUsage);
     }
     if (*backfill.from > *backfill.to) {
       command::kEnd.leave({"the first day is after the last", "--from " + backfill.from->str(),
-                     "the last one is " + backfill.to->str()},
-                    kExitUsage);
+                           "the last one is " + backfill.to->str()},
+                          kExitUsage);
     }
   }
   if (backfill.is_given() && given.options.sources.empty()) {
-    command::kEnd.leave({"accounts and days are those of a source", "",
-                   "say which with --source NAME; see `sujip source list`"},
-                  kExitUsage);
+    command::kEnd.leave(
+        {"accounts and days are those of a source", "", "say which with --source NAME; see `sujip source list`"},
+        kExitUsage);
   }
   if (backfill.is_given()) given.options.once = true;
 }
@@ -188,8 +181,7 @@ void check_backfill(CollectArguments& given) {
 void add_collect_command(CLI::App& app, const Settings& settings) {
   auto given = std::make_shared<CollectArguments>();
   CollectOptions& options = given->options;
-  CLI::App* add = app.add_subcommand(
-      "collect", "Collect the sources that are due, or chosen days of one with an API");
+  CLI::App* add = app.add_subcommand("collect", "Collect the sources that are due, or chosen days of one with an API");
   add->footer(
       "A source with an API is asked for every day it was never asked for (as far back as its "
       "connector says) and again for days the vendor still corrects. To fetch more, or once more:\n"
@@ -197,22 +189,18 @@ void add_collect_command(CLI::App& app, const Settings& settings) {
       "  sujip collect --source naver_searchad --account 1000002 --from 2026-03-01 --to 2026-03-31 "
       "--force");
   add->add_option("sources", options.sources, "Only these");
-  add->add_option("--source", given->sources, "Only this one; may be given again")
-      ->allow_extra_args(false);
-  add->add_flag("--once", options.once,
-                "End when nothing is due; the last line is a JSON object");
-  add->add_flag("--no-guard", given->no_guard,
-                "Never hold a snapshot because of what it would delete");
+  add->add_option("--source", given->sources, "Only this one; may be given again")->allow_extra_args(false);
+  add->add_flag("--once", options.once, "End when nothing is due; the last line is a JSON object");
+  add->add_flag("--no-guard", given->no_guard, "Never hold a snapshot because of what it would delete");
   add->add_flag("--progress", options.progress, "Show progress each second, also in a pipe");
-  CLI::Option_group* api = add->add_option_group(
-      "Sources with an API", "Each of these means --once and needs --source");
+  CLI::Option_group* api =
+      add->add_option_group("Sources with an API", "Each of these means --once and needs --source");
   api->add_option("--account", options.backfill.accounts, "Only this account; may be given again")
       ->allow_extra_args(false);
-  CLI::Option* days = api->add_option("--days", options.backfill.days,
-                                      "Days up to yesterday, instead of the connector's number")
-                          ->check(CLI::Range(1, 3650));
-  CLI::Option* from = api->add_option("--from", given->from, "First day, e.g. 2026-03-01")
-                          ->excludes(days);
+  CLI::Option* days =
+      api->add_option("--days", options.backfill.days, "Days up to yesterday, instead of the connector's number")
+          ->check(CLI::Range(1, 3650));
+  CLI::Option* from = api->add_option("--from", given->from, "First day, e.g. 2026-03-01")->excludes(days);
   api->add_option("--to", given->to, "Last day; without it yesterday")->needs(from);
   api->add_flag("--force", options.backfill.force, "Also days that are collected already");
   add->callback([&settings, given] {

@@ -18,19 +18,16 @@ std::string connector_path(const Settings& settings, const std::string& connecto
 
 Result<FeedSource> FeedSource::open(const Settings& settings, const registry::Source& source,
                                     const Datasets& datasets) {
-  SUJIP_TRY(auto connector,
-            feeds::load_file_connector(connector_path(settings, source.connector)));
+  SUJIP_TRY(auto connector, feeds::load_file_connector(connector_path(settings, source.connector)));
   const Dataset* dataset = datasets.find(connector.dataset);
   if (dataset == nullptr) {
-    return Error{fmt::format("no dataset \"{}\"", connector.dataset), connector.file,
-                 "see topics/datasets/"};
+    return Error{fmt::format("no dataset \"{}\"", connector.dataset), connector.file, "see topics/datasets/"};
   }
   if (!connector.scope_field.empty()) {
     const int field = dataset->field_index(connector.scope_field);
     const bool is_slice = dataset->scope.size() == 3 && dataset->scope[2] == field;
     if (field < 0 || !is_slice) {
-      return Error{fmt::format("scope {} is not the slice of dataset {}", connector.scope_field,
-                               dataset->name),
+      return Error{fmt::format("scope {} is not the slice of dataset {}", connector.scope_field, dataset->name),
                    connector.file, "see its scope in topics/datasets/"};
     }
   }
@@ -41,8 +38,7 @@ Result<FeedSource> FeedSource::open(const Settings& settings, const registry::So
   return self;
 }
 
-FeedPublisher::Options FeedSource::publisher_options(const Surroundings& around,
-                                                     const PassOptions& options) const {
+FeedPublisher::Options FeedSource::publisher_options(const Surroundings& around, const PassOptions& options) const {
   FeedPublisher::Options out;
   if (source_.guard && options.guard) out.guard = connector_.guard.value_or(dataset_.guard);
   out.partition = connector_.partition_set ? connector_.partition : dataset_.partition;
@@ -56,26 +52,21 @@ feeds::Accept FeedSource::acceptor(pg::Connection& db) const {
   };
 }
 
-Scope FeedSource::scope_of_refused() const {
-  return {connector_.source, connector_.account, connector_.dataset, {}};
-}
+Scope FeedSource::scope_of_refused() const { return {connector_.source, connector_.account, connector_.dataset, {}}; }
 
 Result<FeedCounts> FeedSource::pass(const Surroundings& around, const PassOptions& options,
                                     std::vector<std::string>* folders) {
   left_some_ = false;
   const int64_t now_ns = now_ms() * 1'000'000;
-  metrics::gauge("last_attempt_timestamp_seconds", {{"medium", source_.name}})
-      .Set(static_cast<double>(now_ns) / 1e9);
-  SUJIP_TRY(const std::vector<FoundFile> found,
-            feeds::find_files(folder_, connector_.glob, folders));
+  metrics::gauge("last_attempt_timestamp_seconds", {{"medium", source_.name}}).Set(static_cast<double>(now_ns) / 1e9);
+  SUJIP_TRY(const std::vector<FoundFile> found, feeds::find_files(folder_, connector_.glob, folders));
   SUJIP_TRY(feeds::FeedMemory memory, registry::load_feed_memory(*around.db, source_.name));
   std::set<std::string> accounts;
   if (!connector_.account_from.empty()) {
     SUJIP_TRY(const auto known, registry::list_accounts(*around.db, source_.name));
     for (const auto& account : known) accounts.insert(account.account);
   }
-  FeedPublisher publisher(connector_, around.target, memory, acceptor(*around.db),
-                          publisher_options(around, options));
+  FeedPublisher publisher(connector_, around.target, memory, acceptor(*around.db), publisher_options(around, options));
 
   const auto refuse = [&](const FoundFile& file, const Refusal& refusal, const Scope& scope) {
     refused_[file.name] = {file.size, file.mtime_ns};
@@ -102,11 +93,10 @@ Result<FeedCounts> FeedSource::pass(const Surroundings& around, const PassOption
     }
     OfferedFile& good = std::get<OfferedFile>(described);
     if (!connector_.account_from.empty() && !accounts.contains(good.scope.account)) {
-      SUJIP_CHECK_OK(refuse(
-          file,
-          {file.name, 0, 0, fmt::format("account \"{}\" is not known", good.scope.account),
-           fmt::format("sujip account add {} {}", source_.name, good.scope.account)},
-          good.scope));
+      SUJIP_CHECK_OK(refuse(file,
+                            {file.name, 0, 0, fmt::format("account \"{}\" is not known", good.scope.account),
+                             fmt::format("sujip account add {} {}", source_.name, good.scope.account)},
+                            good.scope));
       continue;
     }
     offered.push_back(std::move(good));
@@ -130,8 +120,8 @@ Result<FeedCounts> FeedSource::pass(const Surroundings& around, const PassOption
   return counts;
 }
 
-Result<FeedCounts> FeedSource::take(const Surroundings& around, const PassOptions& options,
-                                    const FoundFile& file, const feeds::Said& said) {
+Result<FeedCounts> FeedSource::take(const Surroundings& around, const PassOptions& options, const FoundFile& file,
+                                    const feeds::Said& said) {
   SUJIP_TRY(feeds::FeedMemory memory, registry::load_feed_memory(*around.db, source_.name));
   FeedPublisher::Options how = publisher_options(around, options);
   how.by_hand = true;

@@ -36,8 +36,7 @@ class FeedSource {
   };
 
   // The connector's declaration and the dataset it feeds must load.
-  static Result<FeedSource> open(const Settings& settings, const registry::Source& source,
-                                 const Datasets& datasets);
+  static Result<FeedSource> open(const Settings& settings, const registry::Source& source, const Datasets& datasets);
 
   const std::string& name() const { return source_.name; }
   const std::string& folder() const { return folder_; }
@@ -49,19 +48,16 @@ class FeedSource {
   Result<feeds::FeedCounts> pass(const Surroundings& around, const PassOptions& options,
                                  std::vector<std::string>* folders);
   // Publishes one file given by a person.
-  Result<feeds::FeedCounts> take(const Surroundings& around, const PassOptions& options,
-                                 const feeds::FoundFile& file, const feeds::Said& said);
+  Result<feeds::FeedCounts> take(const Surroundings& around, const PassOptions& options, const feeds::FoundFile& file,
+                                 const feeds::Said& said);
   // True when the last pass left files for later (not settled yet).
   bool left_some() const { return left_some_; }
 
  private:
   FeedSource(registry::Source source, feeds::FileConnector connector, Dataset dataset)
-      : source_(std::move(source)),
-        connector_(std::move(connector)),
-        dataset_(std::move(dataset)) {}
+      : source_(std::move(source)), connector_(std::move(connector)), dataset_(std::move(dataset)) {}
 
-  feeds::FeedPublisher::Options publisher_options(const Surroundings& around,
-                                                  const PassOptions& options) const;
+  feeds::FeedPublisher::Options publisher_options(const Surroundings& around, const PassOptions& options) const;
   feeds::Accept acceptor(pg::Connection& db) const;
   Scope scope_of_refused() const;
 

@@ -9,11 +9,9 @@
 
 namespace sujip {
 
-Progress::Progress(bool forced)
-    : terminal_(::isatty(STDERR_FILENO) == 1), forced_(forced), last_(Clock::now()) {}
+Progress::Progress(bool forced) : terminal_(::isatty(STDERR_FILENO) == 1), forced_(forced), last_(Clock::now()) {}
 
-void Progress::show(const std::string& source, const feeds::FeedCounts& counts, size_t done,
-                    size_t total) {
+void Progress::show(const std::string& source, const feeds::FeedCounts& counts, size_t done, size_t total) {
   if (source != source_) {
     finish();
     last_rows_ = 0;
@@ -31,10 +29,9 @@ void Progress::show(const std::string& source, const feeds::FeedCounts& counts, 
 void Progress::print() {
   const auto now = Clock::now();
   const double seconds = std::chrono::duration<double>(now - last_).count();
-  const double rate =
-      seconds < 0.01 ? 0 : static_cast<double>(rows_ - last_rows_) / seconds;
-  const std::string text = fmt::format("{}: {}/{} files, {} rows, {:.0f} rows/s, {} refused",
-                                       source_, done_, total_, rows_, rate, refused_);
+  const double rate = seconds < 0.01 ? 0 : static_cast<double>(rows_ - last_rows_) / seconds;
+  const std::string text =
+      fmt::format("{}: {}/{} files, {} rows, {:.0f} rows/s, {} refused", source_, done_, total_, rows_, rate, refused_);
   if (terminal_) {
     fmt::print(stderr, "\r\033[K{}", text);
     std::fflush(stderr);

@@ -53,8 +53,8 @@ std::string credential_value(const std::string& name, const std::optional<std::s
     const char* found = std::getenv(variable.c_str());
     if (found == nullptr) {
       command::kEnd.leave({fmt::format("credential {} has no value", name), "",
-                     fmt::format("{0}=VALUE, {0}=- to read it from stdin, or set {1}", name, variable)},
-                    kExitUsage);
+                           fmt::format("{0}=VALUE, {0}=- to read it from stdin, or set {1}", name, variable)},
+                          kExitUsage);
     }
     value = found;
   }
@@ -81,9 +81,9 @@ void add(const Settings& settings, const AddOptions& options) {
       change.path = "";  // the samples, wherever the connector is
     }
     if (!options.url.empty() || !options.settings.empty() || !options.credentials.empty()) {
-      command::kEnd.leave({"a source of files has a path, but no url, settings or credentials",
-                     options.name, "--path DIR"},
-                    kExitUsage);
+      command::kEnd.leave(
+          {"a source of files has a path, but no url, settings or credentials", options.name, "--path DIR"},
+          kExitUsage);
     }
   } else {
     if (!options.path.empty()) {
@@ -98,8 +98,7 @@ void add(const Settings& settings, const AddOptions& options) {
   }
   if (!options.every.empty()) {
     if (!feeds::parse_interval(options.every)) {
-      command::kEnd.leave({"not an interval", "--every " + options.every, "e.g. 30s, 15m, 2h, 1d"},
-                    kExitUsage);
+      command::kEnd.leave({"not an interval", "--every " + options.every, "e.g. 30s, 15m, 2h, 1d"}, kExitUsage);
     }
     change.every = options.every;
   }
@@ -114,45 +113,40 @@ void add(const Settings& settings, const AddOptions& options) {
   }
 
   pg::Connection db = command::database(settings, "source");
-  const bool is_new =
-      command::kEnd.value(registry::put_source(db, options.name, files ? "files" : "api", options.name,
-                                          change),
-                     kExitEnvironment);
+  const bool is_new = command::kEnd.value(
+      registry::put_source(db, options.name, files ? "files" : "api", options.name, change), kExitEnvironment);
   for (const auto& [name, value] : credentials) {
-    command::kEnd.check(registry::put_credential(db, options.name, options.account, name, value),
-                   kExitEnvironment);
+    command::kEnd.check(registry::put_credential(db, options.name, options.account, name, value), kExitEnvironment);
   }
   if (files && !connector.account.empty()) {
-    command::kEnd.value(registry::put_account(db, {options.name, connector.account,
-                                              connector.ko.empty() ? connector.en : connector.ko,
-                                              "active", connector.currency, connector.time_zone}),
-                   kExitEnvironment);
+    command::kEnd.value(
+        registry::put_account(db, {options.name, connector.account, connector.ko.empty() ? connector.en : connector.ko,
+                                   "active", connector.currency, connector.time_zone}),
+        kExitEnvironment);
   }
-  const std::string folder =
-      files ? (change.path->empty() ? connector.folder + "/samples" : *change.path) : "";
-  fmt::print("{} {}{}{}\n", is_new ? "added" : "updated", options.name,
-             folder.empty() ? "" : ": ", folder);
+  const std::string folder = files ? (change.path->empty() ? connector.folder + "/samples" : *change.path) : "";
+  fmt::print("{} {}{}{}\n", is_new ? "added" : "updated", options.name, folder.empty() ? "" : ": ", folder);
 }
 
 void list(const Settings& settings) {
   pg::Connection db = command::database(settings, "source");
-  const auto rows = command::kEnd.value(
-      db.exec("select s.name, s.kind, s.enabled, coalesce((s.config->>'guard')::boolean, true), "
-              "coalesce(nullif(s.config->>'path', ''), s.config->>'base_url', "
-              "case s.kind when 'files' then '(samples)' else '' end), "
-              "(select count(*) from sujip.known_account a where a.source = s.name), "
-              "(select count(*) from sujip.feed_file f where f.source = s.name), "
-              "coalesce((select to_char(max(f.accepted_at) at time zone 'Asia/Seoul', "
-              "'YYYY-MM-DD HH24:MI') from sujip.feed_file f where f.source = s.name), '-'), "
-              "(select string_agg(distinct c.name, ' ') from sujip.credential c "
-              "where c.source = s.name) from sujip.source s order by s.name"),
-      kExitEnvironment);
-  fmt::print("{:<20} {:<6} {:<8} {:<6} {:>8} {:>7}  {:<16}  {}\n", "source", "kind", "enabled",
-             "guard", "accounts", "files", "last accepted", "where");
+  const auto rows =
+      command::kEnd.value(db.exec("select s.name, s.kind, s.enabled, coalesce((s.config->>'guard')::boolean, true), "
+                                  "coalesce(nullif(s.config->>'path', ''), s.config->>'base_url', "
+                                  "case s.kind when 'files' then '(samples)' else '' end), "
+                                  "(select count(*) from sujip.known_account a where a.source = s.name), "
+                                  "(select count(*) from sujip.feed_file f where f.source = s.name), "
+                                  "coalesce((select to_char(max(f.accepted_at) at time zone 'Asia/Seoul', "
+                                  "'YYYY-MM-DD HH24:MI') from sujip.feed_file f where f.source = s.name), '-'), "
+                                  "(select string_agg(distinct c.name, ' ') from sujip.credential c "
+                                  "where c.source = s.name) from sujip.source s order by s.name"),
+                          kExitEnvironment);
+  fmt::print("{:<20} {:<6} {:<8} {:<6} {:>8} {:>7}  {:<16}  {}\n", "source", "kind", "enabled", "guard", "accounts",
+             "files", "last accepted", "where");
   for (int i = 0; i < rows.size(); ++i) {
     fmt::print("{:<20} {:<6} {:<8} {:<6} {:>8} {:>7}  {:<16}  {}", rows.text(i, 0), rows.text(i, 1),
-               rows.boolean(i, 2) ? "yes" : "no", rows.boolean(i, 3) ? "on" : "off", rows.text(i, 5),
-               rows.text(i, 6), rows.text(i, 7), rows.text(i, 4));
+               rows.boolean(i, 2) ? "yes" : "no", rows.boolean(i, 3) ? "on" : "off", rows.text(i, 5), rows.text(i, 6),
+               rows.text(i, 7), rows.text(i, 4));
     if (!rows.is_null(i, 8)) fmt::print("  [credentials: {}]", rows.text(i, 8));
     fmt::print("\n");
   }
@@ -165,19 +159,15 @@ void add_source_commands(CLI::App& app, const Settings& settings) {
   group->require_subcommand(1);
 
   auto options = std::make_shared<AddOptions>();
-  CLI::App* add_command =
-      group->add_subcommand("add", "Register a source, or change a registered one");
-  add_command->add_option("name", options->name, "Name of a folder of producers/connectors")
-      ->required();
-  add_command->add_option("--path", options->path,
-                          "Folder of the files; without it the connector's own samples");
+  CLI::App* add_command = group->add_subcommand("add", "Register a source, or change a registered one");
+  add_command->add_option("name", options->name, "Name of a folder of producers/connectors")->required();
+  add_command->add_option("--path", options->path, "Folder of the files; without it the connector's own samples");
   add_command->add_option("--every", options->every, "How often to look: 30s, 15m, 2h, 1d");
-  auto* no_guard = add_command->add_flag(
-      "--no-guard", options->no_guard, "Never hold a snapshot because of what it would delete");
+  auto* no_guard =
+      add_command->add_flag("--no-guard", options->no_guard, "Never hold a snapshot because of what it would delete");
   add_command->add_flag("--guard", options->guard, "Hold such snapshots again")->excludes(no_guard);
   add_command->add_option("--url", options->url, "Address of an API; short for --set base_url=URL");
-  add_command->add_option("--set", options->settings, "Setting of an API source, NAME=VALUE")
-      ->allow_extra_args(false);
+  add_command->add_option("--set", options->settings, "Setting of an API source, NAME=VALUE")->allow_extra_args(false);
   add_command
       ->add_option("--credential", options->credentials,
                    "NAME=VALUE, NAME=- (a line of stdin), or NAME (from SUJIP_CREDENTIAL_NAME)")
@@ -186,9 +176,7 @@ void add_source_commands(CLI::App& app, const Settings& settings) {
                           "Account the credentials belong to; without it the source as a whole");
   add_command->callback([&settings, options] { add(settings, *options); });
 
-  group->add_subcommand("list", "Show the registered sources")->callback([&settings] {
-    list(settings);
-  });
+  group->add_subcommand("list", "Show the registered sources")->callback([&settings] { list(settings); });
 
   add_source_test_command(*group, settings);
 }

@@ -37,19 +37,16 @@ registry::Source registered_or_samples(const Settings& settings, const std::stri
 }
 
 void test_files(const Settings& settings, const std::string& name) {
-  const auto datasets =
-      command::kEnd.value(Datasets::load(settings.share + "/topics/datasets"), kExitUsage);
+  const auto datasets = command::kEnd.value(Datasets::load(settings.share + "/topics/datasets"), kExitUsage);
   const registry::Source source = registered_or_samples(settings, name);
-  const FeedSource feed =
-      command::kEnd.value(FeedSource::open(settings, source, datasets), kExitUsage);
+  const FeedSource feed = command::kEnd.value(FeedSource::open(settings, source, datasets), kExitUsage);
   const feeds::FileConnector& connector = feed.connector();
   fmt::print("connector  {}\n", connector.file);
   const std::string mapping = connector.folder + "/mapping.yaml";
   const bool mapped = fs::exists(mapping);
   fmt::print("mapping    {}\n", mapped ? mapping : "missing: " + mapping);
   fmt::print("dataset    {} ({})\n", feed.dataset().name, feed.dataset().raw_topic);
-  const auto found =
-      command::kEnd.value(feeds::find_files(feed.folder(), connector.glob), kExitIncomplete);
+  const auto found = command::kEnd.value(feeds::find_files(feed.folder(), connector.glob), kExitIncomplete);
   fmt::print("folder     {}: {} files match {}\n", feed.folder(), found.size(), connector.glob);
   if (found.empty()) throw CLI::RuntimeError(kExitIncomplete);
 
@@ -71,25 +68,20 @@ void test_files(const Settings& settings, const std::string& name) {
         return true;
       },
       5);
-  fmt::print("text       {}; columns {}\n", name_of(reader.facts().charset),
-             fmt::join(reader.facts().columns, ", "));
+  fmt::print("text       {}; columns {}\n", name_of(reader.facts().charset), fmt::join(reader.facts().columns, ", "));
   for (const std::string& line : lines) fmt::print("{}\n", line);
   if (trouble) {
     const auto* refusal = std::get_if<feeds::Refusal>(&*trouble);
-    fmt::print("refused    {}\n",
-               refusal != nullptr ? refusal->message() : std::get<Error>(*trouble).message());
+    fmt::print("refused    {}\n", refusal != nullptr ? refusal->message() : std::get<Error>(*trouble).message());
     throw CLI::RuntimeError(kExitIncomplete);
   }
-  fmt::print("guard      {}\n",
-             source.guard ? "on" : "off: snapshots are taken however much they delete");
-  fmt::print("`sujip collect --once {}` would offer these {} files; known contents are skipped\n",
-             name, found.size());
+  fmt::print("guard      {}\n", source.guard ? "on" : "off: snapshots are taken however much they delete");
+  fmt::print("`sujip collect --once {}` would offer these {} files; known contents are skipped\n", name, found.size());
   if (!mapped) throw CLI::RuntimeError(kExitIncomplete);
 }
 
 // One request for each account, the smallest the connector knows.
-void test_api(const Settings& settings, const std::string& name,
-              const std::vector<std::string>& accounts) {
+void test_api(const Settings& settings, const std::string& name, const std::vector<std::string>& accounts) {
   pg::Connection db = command::database(settings, "source");
   const auto source = command::kEnd.value(registry::find_source(db, name), kExitEnvironment);
   if (!source) {
@@ -130,11 +122,10 @@ void test_api(const Settings& settings, const std::string& name,
 void add_source_test_command(CLI::App& group, const Settings& settings) {
   auto name = std::make_shared<std::string>();
   auto accounts = std::make_shared<std::vector<std::string>>();
-  CLI::App* add = group.add_subcommand(
-      "test", "Read the first file, or ask the vendor once per account; changes nothing");
+  CLI::App* add =
+      group.add_subcommand("test", "Read the first file, or ask the vendor once per account; changes nothing");
   add->add_option("name", *name, "Name of the source")->required();
-  add->add_option("--account", *accounts,
-                  "Only this account, of a source with an API; may be given again")
+  add->add_option("--account", *accounts, "Only this account, of a source with an API; may be given again")
       ->allow_extra_args(false);
   add->callback([&settings, name, accounts] {
     const std::string file = connector_path(settings, *name);

@@ -6,8 +6,7 @@
 
 namespace sujip::topics {
 
-Result<std::vector<Difference>> compare(kafka::Admin& admin,
-                                        const std::vector<kafka::TopicSpec>& wanted) {
+Result<std::vector<Difference>> compare(kafka::Admin& admin, const std::vector<kafka::TopicSpec>& wanted) {
   SUJIP_TRY(const auto present, admin.topics());
   std::vector<std::string> names;
   for (const auto& w : wanted)
@@ -21,8 +20,7 @@ Result<std::vector<Difference>> compare(kafka::Admin& admin,
       continue;
     }
     if (found->second != w.partitions)
-      out.push_back({w.name, fmt::format("{} partitions instead of {}", found->second, w.partitions),
-                     false});
+      out.push_back({w.name, fmt::format("{} partitions instead of {}", found->second, w.partitions), false});
     const auto have = settings.find(w.name);
     for (const auto& [name, value] : w.config) {
       const bool known = have != settings.end() && have->second.contains(name);

@@ -16,8 +16,7 @@ struct Difference {
 };
 
 // What differs between the broker and `wanted`. Topics the catalogue does not know are left alone.
-Result<std::vector<Difference>> compare(kafka::Admin& admin,
-                                        const std::vector<kafka::TopicSpec>& wanted);
+Result<std::vector<Difference>> compare(kafka::Admin& admin, const std::vector<kafka::TopicSpec>& wanted);
 
 // Creates what is missing and sets settings that differ; an error when partitions differ.
 // Returns what was done.

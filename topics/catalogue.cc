@@ -8,25 +8,22 @@ namespace {
 using Config = std::map<std::string, std::string>;
 
 // The truth: kept for ever, packed well.
-const Config kTruth = {{"cleanup.policy", "delete"}, {"retention.ms", "-1"},
-                         {"retention.bytes", "-1"},    {"compression.type", "producer"}};
+const Config kTruth = {
+    {"cleanup.policy", "delete"}, {"retention.ms", "-1"}, {"retention.bytes", "-1"}, {"compression.type", "producer"}};
 // The last record of a key counts. A deleted row's tombstone stays a month: a store that was away
 // longer than that must be rebuilt.
-const Config kCompacted = {{"cleanup.policy", "compact"},
-                             {"min.cleanable.dirty.ratio", "0.3"},
-                             {"delete.retention.ms", "2592000000"}};
+const Config kCompacted = {
+    {"cleanup.policy", "compact"}, {"min.cleanable.dirty.ratio", "0.3"}, {"delete.retention.ms", "2592000000"}};
 
 Config kept_for_days(int days) {
-  return {{"cleanup.policy", "delete"},
-          {"retention.ms", std::to_string(days * 24LL * 3600 * 1000)}};
+  return {{"cleanup.policy", "delete"}, {"retention.ms", std::to_string(days * 24LL * 3600 * 1000)}};
 }
 
 }  // namespace
 
 std::vector<std::string> raw_topics() {
   std::vector<std::string> out;
-  for (const std::string_view t :
-       {kRawAccount, kRawActivity, kRawCatalog, kRawOrder, kRawReport, kRawStatus})
+  for (const std::string_view t : {kRawAccount, kRawActivity, kRawCatalog, kRawOrder, kRawReport, kRawStatus})
     out.emplace_back(t);
   return out;
 }
@@ -69,8 +66,6 @@ std::string dataset_of_rows(std::string_view name) {
   return "";
 }
 
-std::string group_of(const std::string& prefix, std::string_view what) {
-  return prefix + "sujip-" + std::string(what);
-}
+std::string group_of(const std::string& prefix, std::string_view what) { return prefix + "sujip-" + std::string(what); }
 
 }  // namespace sujip::topics

@@ -24,18 +24,16 @@ void apply(const Settings& settings, int replication) {
   const Datasets datasets = load_datasets(settings);
   const auto admin = kTopics.value(kafka::Admin::create(settings.kafka), kExitEnvironment);
   const auto wanted = topics::wanted_topics(settings, datasets);
-  const auto done =
-      kTopics.value(topics::apply(*admin, wanted, replication), kExitEnvironment);
-  for (const auto& d : done)
-    fmt::print("{}: {}\n", d.topic, d.what == "missing" ? "created" : "set, " + d.what);
+  const auto done = kTopics.value(topics::apply(*admin, wanted, replication), kExitEnvironment);
+  for (const auto& d : done) fmt::print("{}: {}\n", d.topic, d.what == "missing" ? "created" : "set, " + d.what);
   fmt::print("{} topics as declared\n", wanted.size());
 }
 
 void diff(const Settings& settings) {
   const Datasets datasets = load_datasets(settings);
   const auto admin = kTopics.value(kafka::Admin::create(settings.kafka), kExitEnvironment);
-  const auto found = kTopics.value(
-      topics::compare(*admin, topics::wanted_topics(settings, datasets)), kExitEnvironment);
+  const auto found =
+      kTopics.value(topics::compare(*admin, topics::wanted_topics(settings, datasets)), kExitEnvironment);
   for (const auto& d : found) fmt::print("{}: {}\n", d.topic, d.what);
   if (found.empty()) {
     fmt::print("no difference\n");
@@ -72,15 +70,14 @@ void add_topics_commands(CLI::App& app, const Settings& settings) {
   CLI::App* group = app.add_subcommand("topics", "Kafka topics: create them, compare, list");
   group->require_subcommand(1);
   auto replication = std::make_shared<int>(1);
-  CLI::App* apply_command =
-      group->add_subcommand("apply", "Create what is missing and set what differs");
-  apply_command->add_option("--replication", *replication, "Copies of each partition")
-      ->capture_default_str();
+  CLI::App* apply_command = group->add_subcommand("apply", "Create what is missing and set what differs");
+  apply_command->add_option("--replication", *replication, "Copies of each partition")->capture_default_str();
   apply_command->callback([&settings, replication] { apply(settings, *replication); });
   group->add_subcommand("diff", "Show what differs from the declarations; exit code 3 if anything does")
       ->callback([&settings] { diff(settings); });
-  group->add_subcommand("list", "List the topics the declarations ask for")
-      ->callback([&settings] { list_topics(settings); });
+  group->add_subcommand("list", "List the topics the declarations ask for")->callback([&settings] {
+    list_topics(settings);
+  });
   auto name = std::make_shared<std::string>();
   auto kind = std::make_shared<std::string>("row");
   CLI::App* schema_command = group->add_subcommand("schema", "Print a JSON Schema of a dataset");

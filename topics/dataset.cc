@@ -14,8 +14,7 @@
 namespace sujip {
 namespace {
 
-constexpr std::string_view kTypes[] = {"string", "integer",   "decimal", "boolean",
-                                       "date",   "timestamp", "json"};
+constexpr std::string_view kTypes[] = {"string", "integer", "decimal", "boolean", "date", "timestamp", "json"};
 
 // A problem in the file at a node; thrown inside the loader, turned into an Error at its edge.
 struct Problem {
@@ -23,17 +22,14 @@ struct Problem {
   std::string what;
 };
 
-[[noreturn]] void refuse(const YAML::Node& node, std::string what) {
-  throw Problem{node.Mark(), std::move(what)};
-}
+[[noreturn]] void refuse(const YAML::Node& node, std::string what) { throw Problem{node.Mark(), std::move(what)}; }
 
 void allow_keys(const YAML::Node& map, std::initializer_list<std::string_view> allowed) {
   if (!map.IsMap()) refuse(map, "expected a map");
   for (const auto& entry : map) {
     const auto key = entry.first.as<std::string>();
     if (std::find(allowed.begin(), allowed.end(), key) == allowed.end())
-      refuse(entry.first, fmt::format("'{}' is not known here; allowed: {}", key,
-                                      fmt::join(allowed, ", ")));
+      refuse(entry.first, fmt::format("'{}' is not known here; allowed: {}", key, fmt::join(allowed, ", ")));
   }
 }
 
@@ -54,8 +50,8 @@ class Loader {
   explicit Loader(const YAML::Node& root) : root_(root) {}
 
   Dataset load() {
-    allow_keys(root_, {"dataset", "title", "raw", "plain", "partition", "scope", "key", "date",
-                       "table", "currency", "guard", "guarded", "extra", "fields", "measures", "rollups"});
+    allow_keys(root_, {"dataset", "title", "raw", "plain", "partition", "scope", "key", "date", "table", "currency",
+                       "guard", "guarded", "extra", "fields", "measures", "rollups"});
     out_.name = required_text(root_, "dataset");
     out_.raw_topic = required_text(root_, "raw");
     out_.plain = root_["plain"] && root_["plain"].as<bool>();
@@ -103,12 +99,10 @@ class Loader {
       const std::string type = text(node, "type", "string");
       const auto* found = std::find(std::begin(kTypes), std::end(kTypes), type);
       if (found == std::end(kTypes))
-        refuse(node, fmt::format("type '{}' is not known; allowed: {}", type,
-                                 fmt::join(kTypes, ", ")));
+        refuse(node, fmt::format("type '{}' is not known; allowed: {}", type, fmt::join(kTypes, ", ")));
       f.type = static_cast<FieldType>(found - std::begin(kTypes));
       if (node["scale"]) f.scale = node["scale"].as<int>();
-      if (f.type == FieldType::decimal && (f.scale < 0 || f.scale > 9))
-        refuse(node, "scale: 0 to 9 digits");
+      if (f.type == FieldType::decimal && (f.scale < 0 || f.scale > 9)) refuse(node, "scale: 0 to 9 digits");
       f.required = node["required"] && node["required"].as<bool>();
       f.is_volatile = node["volatile"] && node["volatile"].as<bool>();
       f.minor = node["minor"] && node["minor"].as<bool>();
@@ -133,8 +127,7 @@ class Loader {
     const auto name = node.as<std::string>();
     const int i = out_.field_index(name);
     if (i < 0) refuse(node, "'" + name + "' is not a field of the dataset");
-    if (type && field(i).type != *type)
-      refuse(node, fmt::format("'{}' must be of type {}", name, name_of(*type)));
+    if (type && field(i).type != *type) refuse(node, fmt::format("'{}' must be of type {}", name, name_of(*type)));
     return i;
   }
 
@@ -144,9 +137,7 @@ class Loader {
     return out;
   }
 
-  std::vector<int> indexes(const char* key) {
-    return root_[key] ? indexes(root_[key]) : std::vector<int>{};
-  }
+  std::vector<int> indexes(const char* key) { return root_[key] ? indexes(root_[key]) : std::vector<int>{}; }
 
   void load_table() {
     const YAML::Node node = root_["table"];
@@ -208,8 +199,7 @@ class Loader {
 
   void load_rollup_map(const YAML::Node& map, RollupSet& set) {
     allow_keys(map, {"dimensions", "as_is"});
-    if (!map["dimensions"] || !map["dimensions"].IsSequence())
-      refuse(map, "'dimensions' must be a list of fields");
+    if (!map["dimensions"] || !map["dimensions"].IsSequence()) refuse(map, "'dimensions' must be a list of fields");
     set.dimensions = indexes(map["dimensions"]);
     const YAML::Node as_is = map["as_is"];
     if (!as_is) return;
@@ -227,8 +217,9 @@ class Loader {
       return i != out_.currency && std::find(set.as_is.begin(), set.as_is.end(), i) == set.as_is.end();
     });
     if (!any)
-      refuse(as_is, "no dimension is left that could change: add it to 'dimensions', take it out of 'as_is', "
-                    "or leave 'as_is' out");
+      refuse(as_is,
+             "no dimension is left that could change: add it to 'dimensions', take it out of 'as_is', "
+             "or leave 'as_is' out");
   }
 
   YAML::Node root_;

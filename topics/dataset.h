@@ -18,13 +18,13 @@ std::string_view name_of(FieldType type);
 struct Field {
   std::string name;
   FieldType type = FieldType::string;
-  int scale = 0;           // decimals: digits behind the point
-  bool required = false;   // null is refused; key fields are always required
+  int scale = 0;             // decimals: digits behind the point
+  bool required = false;     // null is refused; key fields are always required
   bool is_volatile = false;  // kept, but a change in it alone is no change
-  bool minor = false;      // a change in it alone is counted apart
+  bool minor = false;        // a change in it alone is counted apart
   std::string unit;
-  std::string ko, en;      // comments
-  std::string json_name;   // `"name":`, made by the loader
+  std::string ko, en;     // comments
+  std::string json_name;  // `"name":`, made by the loader
 };
 
 struct Measure {
@@ -57,7 +57,7 @@ enum class PartitionBy : uint8_t { scope, key };
 struct Dataset {
   std::string name;
   std::string raw_topic;
-  bool plain = false;  // records without headers are upserts of this dataset
+  bool plain = false;     // records without headers are upserts of this dataset
   bool by_month = false;  // its table has a partition per month of `date`, which is in the key
   PartitionBy partition = PartitionBy::scope;
   std::vector<Field> fields;

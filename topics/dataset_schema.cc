@@ -12,11 +12,16 @@ std::string_view json_type(FieldType type) {
   switch (type) {
     case FieldType::string:
     case FieldType::date:
-    case FieldType::timestamp: return R"("string")";
-    case FieldType::integer: return R"("integer")";
-    case FieldType::decimal: return R"("number")";
-    case FieldType::boolean: return R"("boolean")";
-    case FieldType::json: return R"("object","array","string","number","boolean")";
+    case FieldType::timestamp:
+      return R"("string")";
+    case FieldType::integer:
+      return R"("integer")";
+    case FieldType::decimal:
+      return R"("number")";
+    case FieldType::boolean:
+      return R"("boolean")";
+    case FieldType::json:
+      return R"("object","array","string","number","boolean")";
   }
   return "";
 }
@@ -29,8 +34,7 @@ std::string_view format(FieldType type) {
 
 void append_property(std::string& out, const Field& field, bool nullable) {
   append_json_name(out, field.name);
-  out += fmt::format(R"({{"type":[{}{}]{})", json_type(field.type), nullable ? R"(,"null")" : "",
-                     format(field.type));
+  out += fmt::format(R"({{"type":[{}{}]{})", json_type(field.type), nullable ? R"(,"null")" : "", format(field.type));
   std::string comment = field.en;
   if (!field.unit.empty()) comment += (comment.empty() ? "unit: " : ", unit: ") + field.unit;
   if (!comment.empty()) append_json_field(out, "description", comment);
@@ -38,8 +42,8 @@ void append_property(std::string& out, const Field& field, bool nullable) {
 }
 
 std::string open(const Dataset& dataset, std::string_view what) {
-  return fmt::format(R"({{"$schema":"https://json-schema.org/draft/2020-12/schema","title":"{} of {}")",
-                     what, dataset.name);
+  return fmt::format(R"({{"$schema":"https://json-schema.org/draft/2020-12/schema","title":"{} of {}")", what,
+                     dataset.name);
 }
 
 std::string quoted(const std::vector<std::string>& names) {
@@ -63,8 +67,7 @@ std::string row_object(const Dataset& dataset) {
   std::vector<std::string> names;
   for (size_t i = 0; i < dataset.fields.size(); ++i) {
     const Field& field = dataset.fields[i];
-    const bool in_key = std::find(dataset.key.begin(), dataset.key.end(), static_cast<int>(i)) !=
-                        dataset.key.end();
+    const bool in_key = std::find(dataset.key.begin(), dataset.key.end(), static_cast<int>(i)) != dataset.key.end();
     append_property(out, field, !field.required && !in_key);
     names.push_back(field.name);
   }
@@ -79,8 +82,7 @@ void append_bucket(std::string& out, const Dataset& dataset) {
          R"(]},"period":{"enum":["day","week","month","year"]},)"
          R"("period_start":{"type":"string","format":"date"})";
   if (dataset.currency) out += R"(,"currency":{"type":"string"})";
-  for (const int i : dataset.rollup_dimensions())
-    append_property(out, dataset.fields[static_cast<size_t>(i)], true);
+  for (const int i : dataset.rollup_dimensions()) append_property(out, dataset.fields[static_cast<size_t>(i)], true);
 }
 
 // The dimensions of each grain.
@@ -90,8 +92,7 @@ void append_grains(std::string& out, const Dataset& dataset) {
     if (i > 0) out += ',';
     out += R"({"if":{"properties":{"grain":{"const":)";
     append_json_string(out, dataset.rollups[i].grain);
-    out += R"(}}},"then":{"required":[)" +
-           quoted(names_of(dataset, dataset.rollups[i].dimensions)) + "]}}";
+    out += R"(}}},"then":{"required":[)" + quoted(names_of(dataset, dataset.rollups[i].dimensions)) + "]}}";
   }
   out += ']';
 }
@@ -104,15 +105,12 @@ std::vector<std::string> bucket_names(const Dataset& dataset) {
 
 }  // namespace
 
-std::string row_schema(const Dataset& dataset) {
-  return open(dataset, "Row") + "," + row_object(dataset).substr(1);
-}
+std::string row_schema(const Dataset& dataset) { return open(dataset, "Row") + "," + row_object(dataset).substr(1); }
 
 std::string change_key_schema(const Dataset& dataset) {
   std::string out = open(dataset, "Key of change events");
   out += R"(,"type":"object","additionalProperties":false,"properties":{)";
-  for (const int i : dataset.key)
-    append_property(out, dataset.fields[static_cast<size_t>(i)], false);
+  for (const int i : dataset.key) append_property(out, dataset.fields[static_cast<size_t>(i)], false);
   return out + R"(},"required":[)" + quoted(names_of(dataset, dataset.key)) + "]}";
 }
 

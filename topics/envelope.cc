@@ -21,17 +21,14 @@ std::string_view name_of(RecordKind kind) { return kKinds[static_cast<size_t>(ki
 
 Result<std::optional<RawMeta>> parse_raw_headers(const rd_kafka_message_t& message) {
   rd_kafka_headers_t* headers = nullptr;
-  if (rd_kafka_message_headers(&message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR)
-    return std::optional<RawMeta>{};
+  if (rd_kafka_message_headers(&message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) return std::optional<RawMeta>{};
   RawMeta meta;
   std::string_view type;
   bool any = false;
   const char* name = nullptr;
   const void* bytes = nullptr;
   size_t size = 0;
-  for (size_t i = 0; rd_kafka_header_get_all(headers, i, &name, &bytes, &size) ==
-                     RD_KAFKA_RESP_ERR_NO_ERROR;
-       ++i) {
+  for (size_t i = 0; rd_kafka_header_get_all(headers, i, &name, &bytes, &size) == RD_KAFKA_RESP_ERR_NO_ERROR; ++i) {
     const std::string_view header(name);
     if (!header.starts_with("ce_")) continue;
     any = true;
@@ -48,8 +45,8 @@ Result<std::optional<RawMeta>> parse_raw_headers(const rd_kafka_message_t& messa
     return Error{fmt::format("ce_type '{}' is not sujip.<dataset>.<kind>", type.substr(0, 80)), "", ""};
   const auto kind = parse_kind(type.substr(last + 1));
   if (!kind)
-    return Error{fmt::format("ce_type '{}' ends in none of row, begin, end, same, verdict",
-                             type.substr(0, 80)), "", ""};
+    return Error{fmt::format("ce_type '{}' ends in none of row, begin, end, same, verdict", type.substr(0, 80)), "",
+                 ""};
   meta.kind = *kind;
   meta.dataset = type.substr(first + 1, last - first - 1);
   if (meta.subject.empty()) return Error{"ce_subject is missing", "", ""};

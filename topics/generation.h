@@ -31,15 +31,15 @@ std::string_view without_generation(std::string_view name);
 class Names {
  public:
   // Implicit: a prefix alone means generation 1.
-  Names(std::string prefix = "", int generation = 1);                   // NOLINT
-  Names(const char* prefix) : Names(std::string(prefix)) {}             // NOLINT
+  Names(std::string prefix = "", int generation = 1);        // NOLINT
+  Names(const char* prefix) : Names(std::string(prefix)) {}  // NOLINT
 
-  std::string topic(std::string_view name) const;      // as Kafka knows it
-  std::string plain(std::string_view topic) const;     // as the catalogue has it
-  std::string label(std::string_view name) const;      // for people and metrics: "g2.raw.order", "g2.entity"
-  std::string group(std::string_view what) const;      // of consumers, transactions and sinks
-  std::string schema() const;                          // of the tables
-  std::string folder(std::string_view role) const;     // begins the name of a folder of local state
+  std::string topic(std::string_view name) const;   // as Kafka knows it
+  std::string plain(std::string_view topic) const;  // as the catalogue has it
+  std::string label(std::string_view name) const;   // for people and metrics: "g2.raw.order", "g2.entity"
+  std::string group(std::string_view what) const;   // of consumers, transactions and sinks
+  std::string schema() const;                       // of the tables
+  std::string folder(std::string_view role) const;  // begins the name of a folder of local state
   const std::string& prefix() const { return prefix_; }
   int generation() const { return generation_; }
 
@@ -65,10 +65,10 @@ bool is_kept_in_step(GenerationState state);
 struct Generation {
   int number = 1;
   GenerationState state = GenerationState::live;
-  std::vector<std::string> datasets;  // sorted; empty: all
-  std::optional<Day> from, to;        // of the scopes it holds, both included
-  std::string mapping;                // text of a mapping.yaml that stands in for the source's own
-  std::string mapping_file;           // its name, for messages
+  std::vector<std::string> datasets;    // sorted; empty: all
+  std::optional<Day> from, to;          // of the scopes it holds, both included
+  std::string mapping;                  // text of a mapping.yaml that stands in for the source's own
+  std::string mapping_file;             // its name, for messages
   std::string created, ready, swapped;  // times, for people
 
   bool has(std::string_view dataset) const;

@@ -24,13 +24,13 @@ Result<Generations> read_generations(pg::Connection& connection) {
   SUJIP_TRY(const auto there, connection.query("select to_regclass('sujip.generation_live') is not null"));
   if (!there.boolean(0, 0)) return only_the_first();
   // One statement: the states and what is live belong together.
-  SUJIP_TRY(const auto rows,
-            connection.query(
-                "select g.number, g.state, array_to_string(g.datasets, ','), g.from_date, g.to_date, g.mapping, "
-                "g.mapping_file, to_char(g.created_at, 'YYYY-MM-DD HH24:MI:SS'), "
-                "to_char(g.ready_at, 'YYYY-MM-DD HH24:MI:SS'), to_char(g.swapped_at, 'YYYY-MM-DD HH24:MI:SS'), "
-                "(select string_agg(l.dataset, ',' order by l.dataset) from sujip.generation_live l "
-                " where l.number = g.number) from sujip.generation g order by g.number"));
+  SUJIP_TRY(
+      const auto rows,
+      connection.query("select g.number, g.state, array_to_string(g.datasets, ','), g.from_date, g.to_date, g.mapping, "
+                       "g.mapping_file, to_char(g.created_at, 'YYYY-MM-DD HH24:MI:SS'), "
+                       "to_char(g.ready_at, 'YYYY-MM-DD HH24:MI:SS'), to_char(g.swapped_at, 'YYYY-MM-DD HH24:MI:SS'), "
+                       "(select string_agg(l.dataset, ',' order by l.dataset) from sujip.generation_live l "
+                       " where l.number = g.number) from sujip.generation g order by g.number"));
   const auto split = [](std::string_view text) {
     std::vector<std::string> out;
     for (;;) {

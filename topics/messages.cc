@@ -15,8 +15,7 @@ using simdjson::dom::object;
 
 constexpr std::string_view kOutcomes[] = {"pending",   "accepted", "held",       "released", "rejected",
                                           "overtaken", "old",      "incomplete", "partial",  "same"};
-constexpr std::string_view kDecisions[] = {"accept", "accept_partial", "hold", "reject",
-                                          "release"};
+constexpr std::string_view kDecisions[] = {"accept", "accept_partial", "hold", "reject", "release"};
 
 // Reads fields of one control record; remembers the first thing that is wrong.
 class Fields {
@@ -83,8 +82,8 @@ void append_guard(std::string& out, const std::optional<Guard>& guard) {
     out += "null";
     return;
   }
-  out += fmt::format(R"({{"deleted_share":{},"zeroed_share":{},"min_rows":{}}})",
-                     guard->deleted_share, guard->zeroed_share, guard->min_rows);
+  out += fmt::format(R"({{"deleted_share":{},"zeroed_share":{},"min_rows":{}}})", guard->deleted_share,
+                     guard->zeroed_share, guard->min_rows);
 }
 
 std::optional<Guard> read_guard(Fields& fields) {
@@ -380,8 +379,7 @@ std::string encode(const DeadLetter& v) {
 }
 
 std::string base64(std::string_view bytes) {
-  static constexpr char kAlphabet[] =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  static constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string out;
   out.reserve((bytes.size() + 2) / 3 * 4);
   for (size_t i = 0; i < bytes.size(); i += 3) {

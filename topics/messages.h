@@ -73,16 +73,16 @@ struct Counts {
   int64_t updated = 0;  // without the minor ones
   int64_t minor = 0;    // only fields declared minor changed
   int64_t deleted = 0;
-  int64_t zeroed = 0;   // guarded values that vanished (part of updated)
+  int64_t zeroed = 0;  // guarded values that vanished (part of updated)
   int64_t same = 0;
-  int64_t before = 0;   // rows of the scope before the run
+  int64_t before = 0;  // rows of the scope before the run
 
   Counts& operator+=(const Counts& other);
   friend bool operator==(const Counts&, const Counts&) = default;
 };
 
 enum class Outcome : uint8_t {
-  pending,     // waits for the tallies of other partitions
+  pending,  // waits for the tallies of other partitions
   accepted,
   held,        // waits for a person
   released,    // a person let a held run through
@@ -136,7 +136,7 @@ Result<ScopeRun> decode_scope_run(std::string_view json);
 // run.log: one stage of one run.
 struct RunLog {
   Scope scope;
-  std::string run;  // "" when no run was begun
+  std::string run;    // "" when no run was begun
   std::string stage;  // collect | process | sink
   int attempt = 1;
   std::string state;  // started | finished | failed | refused | skipped

@@ -4,8 +4,7 @@
 
 namespace sujip {
 
-RawRun::RawRun(kafka::Producer& producer, rd_kafka_topic_t* topic, Scope scope, RunId run,
-               Options options)
+RawRun::RawRun(kafka::Producer& producer, rd_kafka_topic_t* topic, Scope scope, RunId run, Options options)
     : producer_(producer),
       topic_(topic),
       scope_(std::move(scope)),
@@ -29,17 +28,14 @@ Status RawRun::control(RecordKind kind, int32_t partition, const std::string& va
 
 Status RawRun::begin() {
   const std::vector<int32_t> spread = partitions();
-  const Begin begin{run_, run_.snapshot_ms, static_cast<int>(spread.size()), options_.guard,
-                    options_.accept_empty};
+  const Begin begin{run_, run_.snapshot_ms, static_cast<int>(spread.size()), options_.guard, options_.accept_empty};
   const std::string value = encode(begin, subject_);
   for (const int32_t p : spread) SUJIP_CHECK_OK(control(RecordKind::begin, p, value));
   return {};
 }
 
 Status RawRun::row(std::string_view key, std::string_view json) {
-  const int32_t p = options_.partition == PartitionBy::scope
-                        ? home_
-                        : partition_of(key, options_.topic_partitions);
+  const int32_t p = options_.partition == PartitionBy::scope ? home_ : partition_of(key, options_.topic_partitions);
   SUJIP_CHECK_OK(producer_.produce(topic_, p, key, json, headers_.row(total_)));
   ++total_;
   ++per_partition_[static_cast<size_t>(p)];
@@ -56,8 +52,8 @@ Status RawRun::end(std::string_view hash) {
 
 Status RawRun::same(int64_t rows, std::string_view hash) {
   const std::vector<int32_t> spread = partitions();
-  const std::string value = encode(
-      Same{run_, run_.snapshot_ms, rows, std::string(hash), static_cast<int>(spread.size())});
+  const std::string value =
+      encode(Same{run_, run_.snapshot_ms, rows, std::string(hash), static_cast<int>(spread.size())});
   for (const int32_t p : spread) SUJIP_CHECK_OK(control(RecordKind::same, p, value));
   return {};
 }

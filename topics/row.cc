@@ -106,9 +106,7 @@ void RowBuilder::clear() {
 
 void RowBuilder::set_null(int field) { values_[static_cast<size_t>(field)] = FieldValue{}; }
 
-void RowBuilder::set_number(int field, int64_t value) {
-  values_[static_cast<size_t>(field)] = {true, value, {}};
-}
+void RowBuilder::set_number(int field, int64_t value) { values_[static_cast<size_t>(field)] = {true, value, {}}; }
 
 void RowBuilder::set_text(int field, std::string_view value) {
   if (used_ + value.size() > block_size_) {
@@ -142,8 +140,7 @@ void encode_row(const Dataset& dataset, const std::vector<FieldValue>& values, s
   out.resize(start + room);
   char* const base = out.data() + start;
   char* const body = base + kVarintRoom;  // its length stands before it, and is known only afterwards
-  const auto size =
-      static_cast<size_t>(write_part(body, dataset, dataset.canonical_fields, values) - body);
+  const auto size = static_cast<size_t>(write_part(body, dataset, dataset.canonical_fields, values) - body);
   char* at = write_varint(base, size);
   std::memmove(at, body, size);
   at = write_part(at + size, dataset, dataset.volatile_fields, values);
@@ -175,8 +172,7 @@ bool decode_row(const Dataset& dataset, std::string_view row, std::vector<FieldV
          read_part(dataset, dataset.volatile_fields, row.substr(size), out);
 }
 
-bool differs_only_in_minor(const Dataset& dataset, const std::vector<FieldValue>& a,
-                           const std::vector<FieldValue>& b) {
+bool differs_only_in_minor(const Dataset& dataset, const std::vector<FieldValue>& a, const std::vector<FieldValue>& b) {
   for (size_t i = 0; i < dataset.fields.size(); ++i) {
     const Field& f = dataset.fields[i];
     if (!f.minor && !f.is_volatile && !same_value(a[i], b[i])) return false;
@@ -184,8 +180,7 @@ bool differs_only_in_minor(const Dataset& dataset, const std::vector<FieldValue>
   return true;
 }
 
-bool is_zeroed(const Dataset& dataset, const std::vector<FieldValue>& before,
-               const std::vector<FieldValue>& after) {
+bool is_zeroed(const Dataset& dataset, const std::vector<FieldValue>& before, const std::vector<FieldValue>& after) {
   const auto any = [&](const std::vector<FieldValue>& row) {
     for (const int i : dataset.guarded) {
       const auto n = static_cast<size_t>(i);
@@ -196,8 +191,7 @@ bool is_zeroed(const Dataset& dataset, const std::vector<FieldValue>& before,
   return any(before) && !any(after);
 }
 
-KeyHash combined_hash(const Dataset& dataset, const std::vector<int>& fields,
-                      const std::vector<FieldValue>& row) {
+KeyHash combined_hash(const Dataset& dataset, const std::vector<int>& fields, const std::vector<FieldValue>& row) {
   thread_local std::string bytes;
   size_t room = 0;
   for (const int i : fields) room += 1 + kVarintRoom + row[static_cast<size_t>(i)].text.size();

@@ -71,11 +71,9 @@ bool decode_row(const Dataset& dataset, std::string_view row, std::vector<FieldV
 std::string_view canonical_part(std::string_view row);
 
 // True when the rows differ only in fields declared minor (or not at all).
-bool differs_only_in_minor(const Dataset& dataset, const std::vector<FieldValue>& a,
-                           const std::vector<FieldValue>& b);
+bool differs_only_in_minor(const Dataset& dataset, const std::vector<FieldValue>& a, const std::vector<FieldValue>& b);
 // True when the row had a value (not null, 0, "" or "0") in a guarded field and now has none in any.
-bool is_zeroed(const Dataset& dataset, const std::vector<FieldValue>& before,
-               const std::vector<FieldValue>& after);
+bool is_zeroed(const Dataset& dataset, const std::vector<FieldValue>& before, const std::vector<FieldValue>& after);
 
 // 128-bit hash of the key fields; collisions are not looked for (2^-128 per pair).
 struct KeyHash {
@@ -84,8 +82,7 @@ struct KeyHash {
   friend auto operator<=>(const KeyHash&, const KeyHash&) = default;
 };
 KeyHash key_hash(const Dataset& dataset, const std::vector<FieldValue>& row);
-KeyHash combined_hash(const Dataset& dataset, const std::vector<int>& fields,
-                      const std::vector<FieldValue>& row);
+KeyHash combined_hash(const Dataset& dataset, const std::vector<int>& fields, const std::vector<FieldValue>& row);
 uint64_t scope_hash(std::string_view subject);
 
 // The scope a row belongs to: its scope fields as text.
@@ -93,11 +90,7 @@ Scope row_scope(const Dataset& dataset, const std::vector<FieldValue>& row);
 
 void append_varint(std::string& out, uint64_t value);
 bool read_varint(std::string_view& in, uint64_t& value);
-inline uint64_t zigzag(int64_t v) {
-  return (static_cast<uint64_t>(v) << 1) ^ static_cast<uint64_t>(v >> 63);
-}
-inline int64_t unzigzag(uint64_t v) {
-  return static_cast<int64_t>(v >> 1) ^ -static_cast<int64_t>(v & 1);
-}
+inline uint64_t zigzag(int64_t v) { return (static_cast<uint64_t>(v) << 1) ^ static_cast<uint64_t>(v >> 63); }
+inline int64_t unzigzag(uint64_t v) { return static_cast<int64_t>(v >> 1) ^ -static_cast<int64_t>(v & 1); }
 
 }  // namespace sujip

@@ -16,11 +16,16 @@ size_t value_room(const FieldValue& v) { return kDecimalRoom + json_room(v.text)
 char* write_value(char* to, const Field& field, const FieldValue& v) {
   if (!v.present) return copy_short(to, "null");
   switch (field.type) {
-    case FieldType::string: return write_json_string(to, v.text);
-    case FieldType::json: return copy_short(to, v.text);
-    case FieldType::integer: return std::to_chars(to, to + kDecimalRoom, v.number).ptr;
-    case FieldType::decimal: return write_decimal(to, v.number, field.scale);
-    case FieldType::boolean: return copy_short(to, v.number != 0 ? "true" : "false");
+    case FieldType::string:
+      return write_json_string(to, v.text);
+    case FieldType::json:
+      return copy_short(to, v.text);
+    case FieldType::integer:
+      return std::to_chars(to, to + kDecimalRoom, v.number).ptr;
+    case FieldType::decimal:
+      return write_decimal(to, v.number, field.scale);
+    case FieldType::boolean:
+      return copy_short(to, v.number != 0 ? "true" : "false");
     case FieldType::date:
       *to++ = '"';
       to = Day{static_cast<int32_t>(v.number)}.write(to);

@@ -19,8 +19,9 @@ void append_value_json(std::string& out, const Field& field, const FieldValue& v
 // One value as plain text (a string unquoted), for scope slices and rollup dimensions.
 std::string value_text(const Field& field, const FieldValue& value);
 
-// Writes rows into memory that has room for row_json_room() of each. Two rows that are nearly the same, the states of one
-// row before and after a change, cost little more than one: what is equal in the second is copied from the text of the first.
+// Writes rows into memory that has room for row_json_room() of each. Two rows that are nearly the same, the states of
+// one row before and after a change, cost little more than one: what is equal in the second is copied from the text of
+// the first.
 class RowJsonWriter {
  public:
   // Both return the end. write_like(): of the same dataset as the last write(), whose row and text are still there.

@@ -76,9 +76,8 @@ std::string RunId::str() const {
 std::optional<RunId> RunId::parse(std::string_view t) {
   // 20200705T084436000Z-18f3a2b4c5d
   if (t.size() < 21 || t[8] != 'T' || t[18] != 'Z' || t[19] != '-') return std::nullopt;
-  const std::string iso = fmt::format("{}-{}-{}T{}:{}:{}.{}Z", t.substr(0, 4), t.substr(4, 2),
-                                      t.substr(6, 2), t.substr(9, 2), t.substr(11, 2),
-                                      t.substr(13, 2), t.substr(15, 3));
+  const std::string iso = fmt::format("{}-{}-{}T{}:{}:{}.{}Z", t.substr(0, 4), t.substr(4, 2), t.substr(6, 2),
+                                      t.substr(9, 2), t.substr(11, 2), t.substr(13, 2), t.substr(15, 3));
   const auto at = parse_time(iso, 0);
   RunId out;
   if (!at) return std::nullopt;

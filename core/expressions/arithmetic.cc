@@ -40,8 +40,8 @@ std::optional<Decimal> combine(Decimal a, Decimal b, bool minus) {
   const int aligned = std::max(a.scale, b.scale);
   if (!widen(a, aligned) || !widen(b, aligned)) return std::nullopt;
   Int128 units;
-  const bool overflow = minus ? __builtin_sub_overflow(a.units, b.units, &units)
-                              : __builtin_add_overflow(a.units, b.units, &units);
+  const bool overflow =
+      minus ? __builtin_sub_overflow(a.units, b.units, &units) : __builtin_add_overflow(a.units, b.units, &units);
   if (overflow || !fits(units)) return std::nullopt;
   Decimal sum{units, aligned};
   // Keeps "has a fraction part" alive: 0.5 + 0.5 is 1.0, not 1.

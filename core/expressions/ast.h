@@ -13,10 +13,32 @@
 namespace sujip::expressions {
 
 enum class Op : uint8_t {
-  constant, name, attribute, item, slice, macro, method, filter, test,
-  logical_not, logical_and, logical_or, negate, positive,
-  add, subtract, multiply, divide, floor_divide, modulo, power, concat,
-  compare, conditional, list, object
+  constant,
+  name,
+  attribute,
+  item,
+  slice,
+  macro,
+  method,
+  filter,
+  test,
+  logical_not,
+  logical_and,
+  logical_or,
+  negate,
+  positive,
+  add,
+  subtract,
+  multiply,
+  divide,
+  floor_divide,
+  modulo,
+  power,
+  concat,
+  compare,
+  conditional,
+  list,
+  object
 };
 enum class Comparison : uint8_t { equal, unequal, less, less_equal, greater, greater_equal, in, not_in };
 

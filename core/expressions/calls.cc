@@ -18,14 +18,12 @@ NodePtr ExpressionParser::name() {
   if (is_op("(")) {
     const Function* function = find_function(macros(), text);
     if (function == nullptr)
-      return fail(at, fmt::format("unknown function '{}'", text),
-                  fmt::format("allowed: {}", names_of(macros())));
+      return fail(at, fmt::format("unknown function '{}'", text), fmt::format("allowed: {}", names_of(macros())));
     NodePtr node = make(Op::macro, at);
     return arguments(std::move(node), *function);
   }
   if (!declared_.empty() && std::find(declared_.begin(), declared_.end(), text) == declared_.end())
-    return fail(at, fmt::format("undeclared name '{}'", text),
-                fmt::format("allowed: {}", fmt::join(declared_, ", ")));
+    return fail(at, fmt::format("undeclared name '{}'", text), fmt::format("allowed: {}", fmt::join(declared_, ", ")));
   note(text);
   NodePtr node = make(Op::name, at);
   if (node) node->text = text;
@@ -48,8 +46,7 @@ NodePtr ExpressionParser::postfix(NodePtr node) {
           return fail(name_at, fmt::format("unknown method '{}'", text),
                       fmt::format("allowed: {}", names_of(methods())));
         node = arguments(make(Op::method, name_at, std::move(node)), *function);
-        if (node && text == "get" && node->children[1]->op == Op::constant &&
-            node->children[1]->constant.is_string())
+        if (node && text == "get" && node->children[1]->op == Op::constant && node->children[1]->constant.is_string())
           note_field(*node->children[0], node->children[1]->constant.string());
       } else if (index) {
         node = make(Op::item, at, std::move(node), constant(*parse_rounded(text), name_at));
@@ -107,8 +104,7 @@ NodePtr ExpressionParser::test(NodePtr node, size_t at) {
   advance();
   const Function* function = find_function(tests(), text);
   if (function == nullptr)
-    return fail(name_at, fmt::format("unknown test '{}'", text),
-                fmt::format("allowed: {}", names_of(tests())));
+    return fail(name_at, fmt::format("unknown test '{}'", text), fmt::format("allowed: {}", names_of(tests())));
   node = make(Op::test, at, std::move(node));
   if (node) node->negated = negated;
   if (is_op("(") && !function->params.empty()) return arguments(std::move(node), *function);
@@ -151,8 +147,7 @@ NodePtr ExpressionParser::arguments(NodePtr node, const Function& function) {
 }
 
 // Puts the arguments in the order of the parameters, once and for all.
-NodePtr ExpressionParser::bind(NodePtr node, const Function& function,
-                               std::vector<NodePtr> positional,
+NodePtr ExpressionParser::bind(NodePtr node, const Function& function, std::vector<NodePtr> positional,
                                std::vector<std::pair<std::string, NodePtr>> named) {
   if (!node) return nullptr;
   const size_t at = node->column - 1;
@@ -162,8 +157,10 @@ NodePtr ExpressionParser::bind(NodePtr node, const Function& function,
   for (std::string_view rest = function.params; !rest.empty();) {
     const size_t comma = rest.find(',');
     const std::string_view param = rest.substr(0, comma);
-    if (param == "...") variadic = true;
-    else params.push_back(param);
+    if (param == "...")
+      variadic = true;
+    else
+      params.push_back(param);
     rest = comma == rest.npos ? std::string_view() : rest.substr(comma + 1);
   }
   const auto usage = [&] { return fmt::format("usage: {}({})", function.name, function.params); };
@@ -173,23 +170,20 @@ NodePtr ExpressionParser::bind(NodePtr node, const Function& function,
   for (size_t i = 0; i < positional.size(); ++i) bound[i] = std::move(positional[i]);
   for (auto& [key, value] : named) {
     const auto param = std::find(params.begin(), params.end(), key);
-    if (param == params.end())
-      return fail(at, fmt::format("'{}' has no argument '{}'", function.name, key), usage());
+    if (param == params.end()) return fail(at, fmt::format("'{}' has no argument '{}'", function.name, key), usage());
     NodePtr& place_of = bound[static_cast<size_t>(param - params.begin())];
     if (place_of) return fail(at, fmt::format("argument '{}' is given twice", key), usage());
     place_of = std::move(value);
   }
   for (size_t i = 0; i < bound.size(); ++i) {
     if (!bound[i]) {
-      if (i < function.required)
-        return fail(at, fmt::format("'{}' lacks an argument", function.name), usage());
+      if (i < function.required) return fail(at, fmt::format("'{}' lacks an argument", function.name), usage());
       bound[i] = constant(Value(), at);
       if (!bound[i]) return nullptr;
     }
     node->children.push_back(std::move(bound[i]));
   }
-  if (bound.size() < function.required)
-    return fail(at, fmt::format("'{}' lacks an argument", function.name), usage());
+  if (bound.size() < function.required) return fail(at, fmt::format("'{}' lacks an argument", function.name), usage());
   return node;
 }
 

@@ -8,9 +8,9 @@ namespace {
 
 constexpr std::string_view kNoBreak = "\xc2\xa0";
 constexpr std::string_view kNarrowNoBreak = "\xe2\x80\xaf";
-constexpr std::string_view kWon = "\xec\x9b\x90";       // 원
-constexpr std::string_view kWonSign = "\xe2\x82\xa9";   // ₩
-constexpr std::string_view kWideWon = "\xef\xbf\xa6";   // full-width ₩
+constexpr std::string_view kWon = "\xec\x9b\x90";      // 원
+constexpr std::string_view kWonSign = "\xe2\x82\xa9";  // ₩
+constexpr std::string_view kWideWon = "\xef\xbf\xa6";  // full-width ₩
 
 bool digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -30,8 +30,7 @@ int number_of(std::string_view digits) {
 }
 
 std::optional<Day> checked_day(int year, int month, int day) {
-  if (year < 1000 || year > 9999 || month < 1 || month > 12 || day < 1 || day > 31)
-    return std::nullopt;
+  if (year < 1000 || year > 9999 || month < 1 || month > 12 || day < 1 || day > 31) return std::nullopt;
   std::array<char, 11> text{};
   const auto put = [&](size_t at, size_t width, int value) {
     for (size_t i = width; i-- > 0; value /= 10) text[at + i] = static_cast<char>('0' + value % 10);
@@ -45,8 +44,7 @@ std::optional<Day> checked_day(int year, int month, int day) {
 
 // Reads "2026.10.01", "2026. 10. 1" or with '-' or '/' at the start; `used` gets its length.
 std::optional<Day> year_first(std::string_view t, size_t& used) {
-  if (t.size() < 8 || !digit(t[0]) || !digit(t[1]) || !digit(t[2]) || !digit(t[3]))
-    return std::nullopt;
+  if (t.size() < 8 || !digit(t[0]) || !digit(t[1]) || !digit(t[2]) || !digit(t[3])) return std::nullopt;
   const char mark = t[4];
   if (mark != '.' && mark != '-' && mark != '/') return std::nullopt;
   size_t i = 5;
@@ -67,9 +65,8 @@ std::optional<Day> year_first(std::string_view t, size_t& used) {
 }
 
 int month_of(std::string_view name) {
-  static constexpr std::array<std::string_view, 12> kNames = {"jan", "feb", "mar", "apr",
-                                                              "may", "jun", "jul", "aug",
-                                                              "sep", "oct", "nov", "dec"};
+  static constexpr std::array<std::string_view, 12> kNames = {"jan", "feb", "mar", "apr", "may", "jun",
+                                                              "jul", "aug", "sep", "oct", "nov", "dec"};
   if (name.size() < 3) return -1;
   for (size_t m = 0; m < kNames.size(); ++m) {
     bool same = true;
@@ -107,8 +104,7 @@ std::optional<Day> year_last(std::string_view t, DateOrder order) {
   const int first = number_of(t.substr(0, a));
   const int second = number_of(t.substr(a + 1, b - a - 1));
   const int year = number_of(t.substr(b + 1));
-  return order == DateOrder::day_first ? checked_day(year, second, first)
-                                       : checked_day(year, first, second);
+  return order == DateOrder::day_first ? checked_day(year, second, first) : checked_day(year, first, second);
 }
 
 bool all_digits(std::string_view t) {
@@ -130,10 +126,14 @@ std::string_view trimmed(std::string_view text) {
   for (;;) {
     if (text.empty()) return text;
     const char c = text.back();
-    if (c == ' ' || (c >= '\t' && c <= '\r')) text.remove_suffix(1);
-    else if (text.ends_with(kNoBreak)) text.remove_suffix(kNoBreak.size());
-    else if (text.ends_with(kNarrowNoBreak)) text.remove_suffix(kNarrowNoBreak.size());
-    else return text;
+    if (c == ' ' || (c >= '\t' && c <= '\r'))
+      text.remove_suffix(1);
+    else if (text.ends_with(kNoBreak))
+      text.remove_suffix(kNoBreak.size());
+    else if (text.ends_with(kNarrowNoBreak))
+      text.remove_suffix(kNarrowNoBreak.size());
+    else
+      return text;
   }
 }
 
@@ -147,7 +147,7 @@ std::optional<Decimal> parse_amount(std::string_view text) {
   if (const auto plain = Decimal::parse(text)) return plain;
   std::array<char, 80> buffer;
   size_t n = 0;
-  int group = -1;  // digits since the last comma; -1 = no comma yet
+  int group = -1;   // digits since the last comma; -1 = no comma yet
   size_t lead = 0;  // digits before the first comma
   bool fraction = false;
   for (size_t i = 0; i < text.size();) {
@@ -168,8 +168,10 @@ std::optional<Decimal> parse_amount(std::string_view text) {
       continue;
     }
     if (digit(c)) {
-      if (group >= 0 && !fraction) ++group;
-      else if (!fraction) ++lead;
+      if (group >= 0 && !fraction)
+        ++group;
+      else if (!fraction)
+        ++lead;
     } else {
       if (c == '.' || c == 'e' || c == 'E') {
         if (!fraction && group >= 0 && group != 3) return std::nullopt;

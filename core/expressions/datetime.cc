@@ -40,8 +40,8 @@ CivilTime civil_time(const DateTime& at) {
 DateTime from_civil_time(const CivilTime& c, int32_t offset_seconds) {
   const ch::sys_days day{ch::year{c.year} / ch::month{static_cast<unsigned>(c.month)} /
                          ch::day{static_cast<unsigned>(c.day)}};
-  const int64_t seconds = static_cast<int64_t>(day.time_since_epoch().count()) * 86400 +
-                          c.hour * 3600 + c.minute * 60 + c.second - offset_seconds;
+  const int64_t seconds = static_cast<int64_t>(day.time_since_epoch().count()) * 86400 + c.hour * 3600 + c.minute * 60 +
+                          c.second - offset_seconds;
   return {seconds * kSecond + c.micros, offset_seconds, false};
 }
 
@@ -67,9 +67,7 @@ DateTime plus(const DateTime& at, const Duration& duration) {
   return result;
 }
 
-DateTime minus(const DateTime& at, const Duration& duration) {
-  return plus(at, {-duration.micros, -duration.months});
-}
+DateTime minus(const DateTime& at, const Duration& duration) { return plus(at, {-duration.micros, -duration.months}); }
 
 std::optional<int32_t> parse_zone(std::string_view zone) {
   struct Named {
@@ -136,14 +134,22 @@ std::optional<Duration> parse_duration(std::string_view text) {
     const char unit = text[i++];
     if (fraction != 0 && unit != 'S') return std::nullopt;
     any = true;
-    if (!time && unit == 'Y') result.months += static_cast<int32_t>(std::min<int64_t>(whole, 10000) * 12);
-    else if (!time && unit == 'M') result.months += static_cast<int32_t>(std::min<int64_t>(whole, 120000));
-    else if (!time && unit == 'W') result.micros += std::min<int64_t>(whole, 500000) * 7 * kDay;
-    else if (!time && unit == 'D') result.micros += std::min<int64_t>(whole, 3650000) * kDay;
-    else if (time && unit == 'H') result.micros += whole * 3600 * kSecond;
-    else if (time && unit == 'M') result.micros += whole * 60 * kSecond;
-    else if (time && unit == 'S') result.micros += whole * kSecond + fraction;
-    else return std::nullopt;
+    if (!time && unit == 'Y')
+      result.months += static_cast<int32_t>(std::min<int64_t>(whole, 10000) * 12);
+    else if (!time && unit == 'M')
+      result.months += static_cast<int32_t>(std::min<int64_t>(whole, 120000));
+    else if (!time && unit == 'W')
+      result.micros += std::min<int64_t>(whole, 500000) * 7 * kDay;
+    else if (!time && unit == 'D')
+      result.micros += std::min<int64_t>(whole, 3650000) * kDay;
+    else if (time && unit == 'H')
+      result.micros += whole * 3600 * kSecond;
+    else if (time && unit == 'M')
+      result.micros += whole * 60 * kSecond;
+    else if (time && unit == 'S')
+      result.micros += whole * kSecond + fraction;
+    else
+      return std::nullopt;
   }
   if (!any) return std::nullopt;
   if (negative) result = {-result.micros, -result.months};

@@ -12,16 +12,15 @@
 namespace sujip {
 namespace {
 
-constexpr std::array<std::string_view, 7> kWeekdays = {
-    "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"};
-constexpr std::array<std::string_view, 12> kMonths = {
-    "January", "February", "March",     "April",   "May",      "June",
-    "July",    "August",   "September", "October", "November", "December"};
+constexpr std::array<std::string_view, 7> kWeekdays = {"Monday", "Tuesday",  "Wednesday", "Thursday",
+                                                       "Friday", "Saturday", "Sunday"};
+constexpr std::array<std::string_view, 12> kMonths = {"January",   "February", "March",    "April",
+                                                      "May",       "June",     "July",     "August",
+                                                      "September", "October",  "November", "December"};
 
 std::string offset_text(int32_t seconds, bool colon) {
   const int minutes = (seconds < 0 ? -seconds : seconds) / 60;
-  return fmt::format("{}{:02}{}{:02}", seconds < 0 ? '-' : '+', minutes / 60, colon ? ":" : "",
-                     minutes % 60);
+  return fmt::format("{}{:02}{}{:02}", seconds < 0 ? '-' : '+', minutes / 60, colon ? ":" : "", minutes % 60);
 }
 
 // The directives of more than one letter; sorted so that the longest one is found first.
@@ -65,44 +64,90 @@ std::string format_text(const DateTime& at, std::string_view format, bool epochs
     }
     const char directive = format[++i];
     switch (directive) {
-      case 'Y': fmt::format_to(put, "{:04}", c.year); break;
-      case 'y': fmt::format_to(put, "{:02}", c.year % 100); break;
-      case 'm': fmt::format_to(put, "{:02}", c.month); break;
-      case 'd': fmt::format_to(put, "{:02}", c.day); break;
-      case 'e': fmt::format_to(put, "{:2}", c.day); break;
-      case 'H': fmt::format_to(put, "{:02}", c.hour); break;
-      case 'I': fmt::format_to(put, "{:02}", c.hour % 12 == 0 ? 12 : c.hour % 12); break;
-      case 'M': fmt::format_to(put, "{:02}", c.minute); break;
-      case 'S': fmt::format_to(put, "{:02}", c.second); break;
-      case 'f': fmt::format_to(put, "{:06}", c.micros); break;
-      case 'p': out += c.hour < 12 ? "AM" : "PM"; break;
-      case 'j': fmt::format_to(put, "{:03}", c.year_day); break;
-      case 'a': out += kWeekdays[static_cast<size_t>(c.weekday)].substr(0, 3); break;
-      case 'A': out += kWeekdays[static_cast<size_t>(c.weekday)]; break;
-      case 'b': out += kMonths[static_cast<size_t>(c.month - 1)].substr(0, 3); break;
-      case 'B': out += kMonths[static_cast<size_t>(c.month - 1)]; break;
-      case 'w': fmt::format_to(put, "{}", (c.weekday + 1) % 7); break;
-      case 'u': fmt::format_to(put, "{}", c.weekday + 1); break;
-      case 'U': fmt::format_to(put, "{:02}", (c.year_day + 6 - (c.weekday + 1) % 7) / 7); break;
-      case 'W': fmt::format_to(put, "{:02}", (c.year_day + 6 - c.weekday) / 7); break;
+      case 'Y':
+        fmt::format_to(put, "{:04}", c.year);
+        break;
+      case 'y':
+        fmt::format_to(put, "{:02}", c.year % 100);
+        break;
+      case 'm':
+        fmt::format_to(put, "{:02}", c.month);
+        break;
+      case 'd':
+        fmt::format_to(put, "{:02}", c.day);
+        break;
+      case 'e':
+        fmt::format_to(put, "{:2}", c.day);
+        break;
+      case 'H':
+        fmt::format_to(put, "{:02}", c.hour);
+        break;
+      case 'I':
+        fmt::format_to(put, "{:02}", c.hour % 12 == 0 ? 12 : c.hour % 12);
+        break;
+      case 'M':
+        fmt::format_to(put, "{:02}", c.minute);
+        break;
+      case 'S':
+        fmt::format_to(put, "{:02}", c.second);
+        break;
+      case 'f':
+        fmt::format_to(put, "{:06}", c.micros);
+        break;
+      case 'p':
+        out += c.hour < 12 ? "AM" : "PM";
+        break;
+      case 'j':
+        fmt::format_to(put, "{:03}", c.year_day);
+        break;
+      case 'a':
+        out += kWeekdays[static_cast<size_t>(c.weekday)].substr(0, 3);
+        break;
+      case 'A':
+        out += kWeekdays[static_cast<size_t>(c.weekday)];
+        break;
+      case 'b':
+        out += kMonths[static_cast<size_t>(c.month - 1)].substr(0, 3);
+        break;
+      case 'B':
+        out += kMonths[static_cast<size_t>(c.month - 1)];
+        break;
+      case 'w':
+        fmt::format_to(put, "{}", (c.weekday + 1) % 7);
+        break;
+      case 'u':
+        fmt::format_to(put, "{}", c.weekday + 1);
+        break;
+      case 'U':
+        fmt::format_to(put, "{:02}", (c.year_day + 6 - (c.weekday + 1) % 7) / 7);
+        break;
+      case 'W':
+        fmt::format_to(put, "{:02}", (c.year_day + 6 - c.weekday) / 7);
+        break;
       case 'G':
       case 'V': {
-        const auto week = Day::of(c.year, static_cast<unsigned>(c.month), static_cast<unsigned>(c.day))
-                              .iso_week();
+        const auto week = Day::of(c.year, static_cast<unsigned>(c.month), static_cast<unsigned>(c.day)).iso_week();
         out += directive == 'G' ? week.substr(0, 4) : week.substr(6);
         break;
       }
-      case 'F': fmt::format_to(put, "{:04}-{:02}-{:02}", c.year, c.month, c.day); break;
-      case 'T': fmt::format_to(put, "{:02}:{:02}:{:02}", c.hour, c.minute, c.second); break;
-      case 's': fmt::format_to(put, "{}", floor_div(at.micros, 1000000)); break;
+      case 'F':
+        fmt::format_to(put, "{:04}-{:02}-{:02}", c.year, c.month, c.day);
+        break;
+      case 'T':
+        fmt::format_to(put, "{:02}:{:02}:{:02}", c.hour, c.minute, c.second);
+        break;
+      case 's':
+        fmt::format_to(put, "{}", floor_div(at.micros, 1000000));
+        break;
       case 'z':
         if (!at.date_only) out += offset_text(at.offset_seconds, false);
         break;
       case 'Z':
-        if (!at.date_only)
-          out += at.offset_seconds == 0 ? "UTC" : "UTC" + offset_text(at.offset_seconds, true);
+        if (!at.date_only) out += at.offset_seconds == 0 ? "UTC" : "UTC" + offset_text(at.offset_seconds, true);
         break;
-      case '%': out += '%'; break;
+      case '%':
+        out += '%';
+        break;
       default:
         out += '%';
         out += directive;
@@ -147,10 +192,7 @@ class Matcher {
     const auto number = Decimal::parse(text_.substr(at_, end - at_));
     if (!number) return false;
     const Decimal scaled{number->units, number->scale};
-    const auto shifted = multiply(scaled, Decimal{digits_behind == 6   ? 1
-                                                  : digits_behind == 3 ? 1000
-                                                                       : 1000000,
-                                                  0});
+    const auto shifted = multiply(scaled, Decimal{digits_behind == 6 ? 1 : digits_behind == 3 ? 1000 : 1000000, 0});
     if (!shifted) return false;
     const auto whole = truncated(*shifted).to_int64();
     if (!whole || *whole > 250000000000000000LL || *whole < -60000000000000000LL) return false;
@@ -167,8 +209,7 @@ class Matcher {
     }
     size_t end = at_;
     if (end < text_.size() && (text_[end] == '+' || text_[end] == '-')) ++end;
-    while (end < text_.size() && end - at_ < 6 &&
-           ((text_[end] >= '0' && text_[end] <= '9') || text_[end] == ':'))
+    while (end < text_.size() && end - at_ < 6 && ((text_[end] >= '0' && text_[end] <= '9') || text_[end] == ':'))
       ++end;
     const auto parsed = parse_zone(text_.substr(at_, end - at_));
     if (!parsed) return false;
@@ -195,26 +236,20 @@ class Matcher {
 
 bool valid(const CivilTime& c) {
   if (c.month < 1 || c.month > 12 || c.day < 1 || c.year < 1 || c.year > 9999) return false;
-  const std::chrono::year_month_day ymd{std::chrono::year{c.year},
-                                        std::chrono::month{static_cast<unsigned>(c.month)},
+  const std::chrono::year_month_day ymd{std::chrono::year{c.year}, std::chrono::month{static_cast<unsigned>(c.month)},
                                         std::chrono::day{static_cast<unsigned>(c.day)}};
   return ymd.ok() && c.hour < 24 && c.minute < 60 && c.second < 61;
 }
 
 }  // namespace
 
-std::string strftime_text(const DateTime& at, std::string_view format) {
-  return format_text(at, format, false);
-}
+std::string strftime_text(const DateTime& at, std::string_view format) { return format_text(at, format, false); }
 
-std::string format_datetime_text(const DateTime& at, std::string_view format) {
-  return format_text(at, format, true);
-}
+std::string format_datetime_text(const DateTime& at, std::string_view format) { return format_text(at, format, true); }
 
 std::string iso_text(const DateTime& at) {
   if (at.date_only) return strftime_text(at, "%Y-%m-%d");
-  std::string out = strftime_text(at, civil_time(at).micros == 0 ? "%Y-%m-%dT%H:%M:%S"
-                                                                 : "%Y-%m-%dT%H:%M:%S.%f");
+  std::string out = strftime_text(at, civil_time(at).micros == 0 ? "%Y-%m-%dT%H:%M:%S" : "%Y-%m-%dT%H:%M:%S.%f");
   return out + offset_text(at.offset_seconds, true);
 }
 
@@ -246,20 +281,36 @@ std::optional<DateTime> parse_datetime(std::string_view text, std::string_view f
     }
     bool ok = true;
     switch (format[++i]) {
-      case 'Y': ok = in.digits(4, c.year); break;
+      case 'Y':
+        ok = in.digits(4, c.year);
+        break;
       case 'y':
         ok = in.digits(2, c.year);
         c.year += c.year < 69 ? 2000 : 1900;
         break;
-      case 'm': ok = in.digits(2, c.month); break;
+      case 'm':
+        ok = in.digits(2, c.month);
+        break;
       case 'd':
-      case 'e': ok = in.digits(2, c.day); break;
+      case 'e':
+        ok = in.digits(2, c.day);
+        break;
       case 'H':
-      case 'I': ok = in.digits(2, c.hour); break;
-      case 'M': ok = in.digits(2, c.minute); break;
-      case 'S': ok = in.digits(2, c.second); break;
-      case 'f': ok = in.fraction(c.micros); break;
-      case 'z': ok = in.zone(offset); break;
+      case 'I':
+        ok = in.digits(2, c.hour);
+        break;
+      case 'M':
+        ok = in.digits(2, c.minute);
+        break;
+      case 'S':
+        ok = in.digits(2, c.second);
+        break;
+      case 'f':
+        ok = in.fraction(c.micros);
+        break;
+      case 'z':
+        ok = in.zone(offset);
+        break;
       case 'p':
         half = in.word("AM", 2) ? 0 : in.word("PM", 2) ? 1 : -1;
         ok = half >= 0;
@@ -283,8 +334,11 @@ std::optional<DateTime> parse_datetime(std::string_view text, std::string_view f
           if (!ok && in.word(day, full ? day.size() : 3)) ok = true;
         break;
       }
-      case '%': ok = in.literal('%'); break;
-      default: return std::nullopt;
+      case '%':
+        ok = in.literal('%');
+        break;
+      default:
+        return std::nullopt;
     }
     if (!ok) return std::nullopt;
   }

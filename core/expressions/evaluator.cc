@@ -41,21 +41,28 @@ bool eval_name(const Node& node, Scope& scope, Value& out) {
 
 bool time_attribute(const DateTime& at, std::string_view name, Value& out) {
   const CivilTime c = civil_time(at);
-  if (name == "year") out = Value(c.year);
-  else if (name == "month") out = Value(c.month);
-  else if (name == "day") out = Value(c.day);
-  else if (name == "hour") out = Value(c.hour);
-  else if (name == "minute") out = Value(c.minute);
-  else if (name == "second") out = Value(c.second);
-  else if (name == "microsecond") out = Value(c.micros);
-  else return false;
+  if (name == "year")
+    out = Value(c.year);
+  else if (name == "month")
+    out = Value(c.month);
+  else if (name == "day")
+    out = Value(c.day);
+  else if (name == "hour")
+    out = Value(c.hour);
+  else if (name == "minute")
+    out = Value(c.minute);
+  else if (name == "second")
+    out = Value(c.second);
+  else if (name == "microsecond")
+    out = Value(c.micros);
+  else
+    return false;
   return true;
 }
 
 bool eval_attribute(const Node& node, Scope& scope, Value& out) {
-  const bool is_method_of_objects = node.text == "items" || node.text == "keys" ||
-                                    node.text == "values" || node.text == "get" ||
-                                    node.text == "update" || node.text == "pop" ||
+  const bool is_method_of_objects = node.text == "items" || node.text == "keys" || node.text == "values" ||
+                                    node.text == "get" || node.text == "update" || node.text == "pop" ||
                                     node.text == "copy" || node.text == "clear";
   if (const LazyObject* lazy = lazy_of(*node.children[0], scope); lazy && !is_method_of_objects) {
     out = lazy->get(node.text);
@@ -68,8 +75,7 @@ bool eval_attribute(const Node& node, Scope& scope, Value& out) {
   if (object.is_object()) {
     // As in Python, a method hides the field of that name.
     if (is_method_of_objects)
-      return scope.fail(Failure::other, node.column,
-                        fmt::format("'{}' is a method of objects here", node.text),
+      return scope.fail(Failure::other, node.column, fmt::format("'{}' is a method of objects here", node.text),
                         fmt::format("for the field write ['{}']", node.text));
     if (const Value* field = object.object().find(node.text)) {
       Value copy = *field;
@@ -109,8 +115,7 @@ bool eval_item(const Node& node, Scope& scope, Value& out) {
     return true;
   }
   Value object;
-  if (!evaluate(*node.children[0], scope, object) || !evaluate(*node.children[1], scope, key))
-    return false;
+  if (!evaluate(*node.children[0], scope, object) || !evaluate(*node.children[1], scope, key)) return false;
   if (!undefined_error(scope, node, object)) return false;
   out = Value();
   if (object.is_object()) {
@@ -155,8 +160,7 @@ bool eval_slice(const Node& node, Scope& scope, Value& out) {
       rest.remove_prefix(n);
     }
   }
-  const auto size =
-      static_cast<int64_t>(parts[0].is_list() ? parts[0].list().size() : points.size());
+  const auto size = static_cast<int64_t>(parts[0].is_list() ? parts[0].list().size() : points.size());
   const auto bound = [&](const Value& v, int64_t fallback) -> std::optional<int64_t> {
     if (v.is_missing()) return fallback;
     if (!v.is_number()) return std::nullopt;
@@ -177,8 +181,10 @@ bool eval_slice(const Node& node, Scope& scope, Value& out) {
   std::string text;
   for (int64_t i = *start; *step > 0 ? i < *stop : i > *stop; i += *step) {
     const auto n = static_cast<size_t>(i);
-    if (parts[0].is_list()) items.push_back(parts[0].list()[n]);
-    else text += points[n];
+    if (parts[0].is_list())
+      items.push_back(parts[0].list()[n]);
+    else
+      text += points[n];
     if (*step > size || *step < -size) break;
   }
   out = parts[0].is_list() ? Value(std::move(items)) : Value(std::move(text));
@@ -193,38 +199,57 @@ std::optional<Decimal> number_of(const Value& v) {
 
 std::string_view symbol(Op op) {
   switch (op) {
-    case Op::add: return "+";
-    case Op::subtract: return "-";
-    case Op::multiply: return "*";
-    case Op::divide: return "/";
-    case Op::floor_divide: return "//";
-    case Op::modulo: return "%";
-    case Op::power: return "**";
-    default: return "?";
+    case Op::add:
+      return "+";
+    case Op::subtract:
+      return "-";
+    case Op::multiply:
+      return "*";
+    case Op::divide:
+      return "/";
+    case Op::floor_divide:
+      return "//";
+    case Op::modulo:
+      return "%";
+    case Op::power:
+      return "**";
+    default:
+      return "?";
   }
 }
 
 bool numeric(const Node& node, Scope& scope, const Decimal& a, const Decimal& b, Value& out) {
   std::optional<Decimal> result;
   const bool divides = node.op == Op::divide || node.op == Op::floor_divide || node.op == Op::modulo;
-  if (divides && b.is_zero())
-    return scope.fail(Failure::other, node.column, "division by zero");
+  if (divides && b.is_zero()) return scope.fail(Failure::other, node.column, "division by zero");
   switch (node.op) {
-    case Op::add: result = add(a, b); break;
-    case Op::subtract: result = subtract(a, b); break;
-    case Op::multiply: result = multiply(a, b); break;
-    case Op::divide: result = quotient(a, b); break;
-    case Op::floor_divide: result = floor_quotient(a, b); break;
-    case Op::modulo: result = modulo(a, b); break;
+    case Op::add:
+      result = add(a, b);
+      break;
+    case Op::subtract:
+      result = subtract(a, b);
+      break;
+    case Op::multiply:
+      result = multiply(a, b);
+      break;
+    case Op::divide:
+      result = quotient(a, b);
+      break;
+    case Op::floor_divide:
+      result = floor_quotient(a, b);
+      break;
+    case Op::modulo:
+      result = modulo(a, b);
+      break;
     case Op::power: {
       const auto exponent = b.to_int64();
       if (exponent) result = power(a, *exponent);
       break;
     }
-    default: break;
+    default:
+      break;
   }
-  if (!result)
-    return scope.fail(Failure::other, node.column, "the result is not a number of up to 37 digits");
+  if (!result) return scope.fail(Failure::other, node.column, "the result is not a number of up to 37 digits");
   out = Value(*result);
   return true;
 }
@@ -238,8 +263,10 @@ bool repeat(const Node& node, Scope& scope, const Value& thing, const Decimal& t
   std::string text;
   Value::List list;
   for (int64_t i = 0; i < *n && size > 0; ++i) {
-    if (thing.is_string()) text += thing.string();
-    else list.insert(list.end(), thing.list().begin(), thing.list().end());
+    if (thing.is_string())
+      text += thing.string();
+    else
+      list.insert(list.end(), thing.list().begin(), thing.list().end());
   }
   out = thing.is_string() ? Value(std::move(text)) : Value(std::move(list));
   return true;
@@ -265,15 +292,12 @@ bool eval_binary(const Node& node, Scope& scope, Value& out) {
     out = Value(std::move(list));
     return true;
   }
-  if (node.op == Op::multiply && (a.is_string() || a.is_list()) && y)
-    return repeat(node, scope, a, *y, out);
-  if (node.op == Op::multiply && (b.is_string() || b.is_list()) && x)
-    return repeat(node, scope, b, *x, out);
+  if (node.op == Op::multiply && (a.is_string() || a.is_list()) && y) return repeat(node, scope, a, *y, out);
+  if (node.op == Op::multiply && (b.is_string() || b.is_list()) && x) return repeat(node, scope, b, *x, out);
   const bool minus = node.op == Op::subtract;
   if (node.op == Op::add || minus) {
     if (a.is_datetime() && b.is_duration()) {
-      out = Value(minus ? sujip::minus(a.datetime(), b.duration())
-                        : plus(a.datetime(), b.duration()));
+      out = Value(minus ? sujip::minus(a.datetime(), b.duration()) : plus(a.datetime(), b.duration()));
       return true;
     }
     if (!minus && a.is_duration() && b.is_datetime()) {
@@ -286,14 +310,14 @@ bool eval_binary(const Node& node, Scope& scope, Value& out) {
     }
     if (a.is_duration() && b.is_duration()) {
       const int sign = minus ? -1 : 1;
-      out = Value(Duration{a.duration().micros + sign * b.duration().micros,
-                           a.duration().months + sign * b.duration().months});
+      out = Value(
+          Duration{a.duration().micros + sign * b.duration().micros, a.duration().months + sign * b.duration().months});
       return true;
     }
   }
-  return type_error(scope, node,
-                    fmt::format("'{}' does not work between {} and {}", symbol(node.op),
-                                name_of(a.kind()), name_of(b.kind())));
+  return type_error(
+      scope, node,
+      fmt::format("'{}' does not work between {} and {}", symbol(node.op), name_of(a.kind()), name_of(b.kind())));
 }
 
 bool eval_compare(const Node& node, Scope& scope, Value& out) {
@@ -316,8 +340,12 @@ bool eval_compare(const Node& node, Scope& scope, Value& out) {
     Value right;
     if (!evaluate(right_node, scope, right)) return false;
     switch (op) {
-      case Comparison::equal: holds = left == right; break;
-      case Comparison::unequal: holds = !(left == right); break;
+      case Comparison::equal:
+        holds = left == right;
+        break;
+      case Comparison::unequal:
+        holds = !(left == right);
+        break;
       case Comparison::in:
       case Comparison::not_in:
         if (!contains(right, left, scope, node.column, holds)) return false;
@@ -417,18 +445,24 @@ bool less_than(const Value& a, const Value& b, Scope& scope, uint32_t column, bo
     return scope.fail(Failure::undefined, column, "comparing something undefined");
   if (a.kind() == b.kind()) {
     switch (a.kind()) {
-      case Value::Kind::string: out = a.string() < b.string(); return true;
-      case Value::Kind::datetime: out = a.datetime().micros < b.datetime().micros; return true;
-      case Value::Kind::duration: out = a.duration().micros < b.duration().micros; return true;
+      case Value::Kind::string:
+        out = a.string() < b.string();
+        return true;
+      case Value::Kind::datetime:
+        out = a.datetime().micros < b.datetime().micros;
+        return true;
+      case Value::Kind::duration:
+        out = a.duration().micros < b.duration().micros;
+        return true;
       case Value::Kind::list: {
         const size_t n = std::min(a.list().size(), b.list().size());
         for (size_t i = 0; i < n; ++i)
-          if (!(a.list()[i] == b.list()[i]))
-            return less_than(a.list()[i], b.list()[i], scope, column, out);
+          if (!(a.list()[i] == b.list()[i])) return less_than(a.list()[i], b.list()[i], scope, column, out);
         out = a.list().size() < b.list().size();
         return true;
       }
-      default: break;
+      default:
+        break;
     }
   }
   return scope.fail(Failure::type, column,
@@ -438,10 +472,10 @@ bool less_than(const Value& a, const Value& b, Scope& scope, uint32_t column, bo
 bool contains(const Value& container, const Value& item, Scope& scope, uint32_t column, bool& out) {
   out = false;
   switch (container.kind()) {
-    case Value::Kind::undefined: return true;
+    case Value::Kind::undefined:
+      return true;
     case Value::Kind::list:
-      out = std::find(container.list().begin(), container.list().end(), item) !=
-            container.list().end();
+      out = std::find(container.list().begin(), container.list().end(), item) != container.list().end();
       return true;
     case Value::Kind::object:
       out = item.is_string() && container.object().find(item.string()) != nullptr;
@@ -452,11 +486,12 @@ bool contains(const Value& container, const Value& item, Scope& scope, uint32_t 
         return true;
       }
       break;
-    default: break;
+    default:
+      break;
   }
-  return scope.fail(Failure::type, column,
-                    fmt::format("'in' does not work between {} and {}", name_of(item.kind()),
-                                name_of(container.kind())));
+  return scope.fail(
+      Failure::type, column,
+      fmt::format("'in' does not work between {} and {}", name_of(item.kind()), name_of(container.kind())));
 }
 
 size_t text_length(std::string_view text) {
@@ -496,15 +531,22 @@ std::string names_of(std::span<const Function> functions) {
 
 bool evaluate(const Node& node, Scope& scope, Value& out) {
   switch (node.op) {
-    case Op::constant: out = node.constant; return true;
-    case Op::name: return eval_name(node, scope, out);
-    case Op::attribute: return eval_attribute(node, scope, out);
-    case Op::item: return eval_item(node, scope, out);
-    case Op::slice: return eval_slice(node, scope, out);
+    case Op::constant:
+      out = node.constant;
+      return true;
+    case Op::name:
+      return eval_name(node, scope, out);
+    case Op::attribute:
+      return eval_attribute(node, scope, out);
+    case Op::item:
+      return eval_item(node, scope, out);
+    case Op::slice:
+      return eval_slice(node, scope, out);
     case Op::macro:
     case Op::method:
     case Op::filter:
-    case Op::test: return eval_call(node, scope, out);
+    case Op::test:
+      return eval_call(node, scope, out);
     case Op::logical_not:
       if (!evaluate(*node.children[0], scope, out)) return false;
       out = Value(!out.truthy());
@@ -523,8 +565,7 @@ bool evaluate(const Node& node, Scope& scope, Value& out) {
         return true;
       }
       const auto number = number_of(out);
-      if (!number)
-        return type_error(scope, node, fmt::format("a {} has no sign", name_of(out.kind())));
+      if (!number) return type_error(scope, node, fmt::format("a {} has no sign", name_of(out.kind())));
       out = Value(node.op == Op::negate ? -*number : *number);
       return true;
     }
@@ -534,18 +575,19 @@ bool evaluate(const Node& node, Scope& scope, Value& out) {
     case Op::divide:
     case Op::floor_divide:
     case Op::modulo:
-    case Op::power: return eval_binary(node, scope, out);
+    case Op::power:
+      return eval_binary(node, scope, out);
     case Op::concat: {
       Value a;
       Value b;
-      if (!evaluate(*node.children[0], scope, a) || !evaluate(*node.children[1], scope, b))
-        return false;
+      if (!evaluate(*node.children[0], scope, a) || !evaluate(*node.children[1], scope, b)) return false;
       std::string text = text_of(scope, a);
       append_text_of(scope, b, text);
       out = Value(std::move(text));
       return true;
     }
-    case Op::compare: return eval_compare(node, scope, out);
+    case Op::compare:
+      return eval_compare(node, scope, out);
     case Op::conditional: {
       Value condition;
       if (!evaluate(*node.children[0], scope, condition)) return false;
@@ -565,9 +607,7 @@ bool evaluate(const Node& node, Scope& scope, Value& out) {
       for (size_t i = 0; i < node.children.size(); i += 2) {
         Value key;
         Value value;
-        if (!evaluate(*node.children[i], scope, key) ||
-            !evaluate(*node.children[i + 1], scope, value))
-          return false;
+        if (!evaluate(*node.children[i], scope, key) || !evaluate(*node.children[i + 1], scope, value)) return false;
         object.set(text_of(scope, key), std::move(value));
       }
       out = Value(std::move(object));

@@ -14,8 +14,7 @@ namespace sujip::expressions {
 class ExpressionParser {
  public:
   // `used` receives the names and fields that are read; `declared` are those allowed, empty: all.
-  ExpressionParser(std::string_view source, std::vector<std::string>& used,
-                   const std::vector<std::string>& declared)
+  ExpressionParser(std::string_view source, std::vector<std::string>& used, const std::vector<std::string>& declared)
       : source_(source), used_(used), declared_(declared) {}
 
   // Reads the expression behind `{{` at `at`; afterwards `at` is behind its end mark. Null: an error,
@@ -32,9 +31,7 @@ class ExpressionParser {
   bool is_op(std::string_view op) const {
     return token_.kind == Token::Kind::op && token_.raw == op && !ends_with_strip();
   }
-  bool is_name(std::string_view name) const {
-    return token_.kind == Token::Kind::name && token_.raw == name;
-  }
+  bool is_name(std::string_view name) const { return token_.kind == Token::Kind::name && token_.raw == name; }
   bool take_op(std::string_view op) {
     if (!is_op(op)) return false;
     advance();

@@ -151,11 +151,20 @@ bool round_number(Call& call, Value& out) {
 
 bool length(Call& call, Value& out) {
   switch (call.self.kind()) {
-    case Value::Kind::undefined: out = Value(0); return true;
-    case Value::Kind::string: out = Value(static_cast<int64_t>(text_length(call.self.string()))); return true;
-    case Value::Kind::list: out = Value(static_cast<int64_t>(call.self.list().size())); return true;
-    case Value::Kind::object: out = Value(static_cast<int64_t>(call.self.object().size())); return true;
-    default: return call.wrong_kind(call.self, "string, list or object");
+    case Value::Kind::undefined:
+      out = Value(0);
+      return true;
+    case Value::Kind::string:
+      out = Value(static_cast<int64_t>(text_length(call.self.string())));
+      return true;
+    case Value::Kind::list:
+      out = Value(static_cast<int64_t>(call.self.list().size()));
+      return true;
+    case Value::Kind::object:
+      out = Value(static_cast<int64_t>(call.self.object().size()));
+      return true;
+    default:
+      return call.wrong_kind(call.self, "string, list or object");
   }
 }
 
@@ -188,10 +197,12 @@ bool at_end(Call& call, Value& out) {
 
 bool to_list(Call& call, Value& out) {
   Value::List list;
-  if (call.self.is_list()) list = call.self.list();
+  if (call.self.is_list())
+    list = call.self.list();
   else if (call.self.is_object())
     for (const auto& f : call.self.object()) list.emplace_back(f.first);
-  else if (!call.self.is_undefined()) return call.wrong_kind(call.self, "list or object");
+  else if (!call.self.is_undefined())
+    return call.wrong_kind(call.self, "list or object");
   out = Value(std::move(list));
   return true;
 }
@@ -209,7 +220,8 @@ bool join(Call& call, Value& out) {
     for (const Value& v : call.self.list()) put(v);
   else if (call.self.is_object())
     for (const auto& f : call.self.object()) put(Value(f.first));
-  else if (!call.self.is_undefined()) return call.wrong_kind(call.self, "list");
+  else if (!call.self.is_undefined())
+    return call.wrong_kind(call.self, "list");
   out = Value(std::move(text));
   return true;
 }
@@ -236,8 +248,10 @@ bool date(Call& call, Value& out) {
   DateOrder order = DateOrder::unknown;
   if (call.given(0)) {
     const std::string name = text_of(call.scope, call.args[0]);
-    if (name == "dmy") order = DateOrder::day_first;
-    else if (name == "mdy") order = DateOrder::month_first;
+    if (name == "dmy")
+      order = DateOrder::day_first;
+    else if (name == "mdy")
+      order = DateOrder::month_first;
     else if (name != "ymd")
       return call.fail(fmt::format("date() has no order '{}'", name), "allowed: ymd, dmy, mdy");
   }
@@ -263,9 +277,7 @@ bool time(Call& call, Value& out) {
   }
   const std::string zone = call.given(0) ? text_of(call.scope, call.args[0]) : "Asia/Seoul";
   const auto offset = parse_zone(zone);
-  if (!offset)
-    return call.fail(fmt::format("unknown time zone '{}'", zone),
-                     fmt::format("allowed: {}", kZonesAllowed));
+  if (!offset) return call.fail(fmt::format("unknown time zone '{}'", zone), fmt::format("allowed: {}", kZonesAllowed));
   if (call.self.is_datetime()) {
     out = Value(utc_text(call.self.datetime().micros / 1000));
     return true;
@@ -284,9 +296,7 @@ bool time(Call& call, Value& out) {
 bool map_values(Call& call, Value& out) {
   if (!call.args[0].is_object())
     return call.fail("map() takes an object of values", "usage: map({'Y': true, 'N': false}, null)");
-  const Value* found = call.self.is_missing()
-                           ? nullptr
-                           : call.args[0].object().find(text_of(call.scope, call.self));
+  const Value* found = call.self.is_missing() ? nullptr : call.args[0].object().find(text_of(call.scope, call.self));
   if (found != nullptr) {
     out = *found;
     return true;

@@ -24,8 +24,7 @@ bool hash(Call& call, Value& out) {
   const std::string type = call.given(0) ? text_of(call.scope, call.args[0]) : "md5";
   const bool known = type == "md5" || type == "sha1" || type == "sha256" || type == "sha512";
   const EVP_MD* method = known ? EVP_get_digestbyname(type.c_str()) : nullptr;
-  if (method == nullptr)
-    return call.fail(fmt::format("unknown hash '{}'", type), "allowed: md5, sha1, sha256, sha512");
+  if (method == nullptr) return call.fail(fmt::format("unknown hash '{}'", type), "allowed: md5, sha1, sha256, sha512");
   std::string data = text_of(call.scope, call.self);
   if (call.given(1)) data += text_of(call.scope, call.args[1]);
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
@@ -43,8 +42,8 @@ bool hmac(Call& call, Value& out) {
   const std::string data = text_of(call.scope, call.self);
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned size = 0;
-  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-       reinterpret_cast<const unsigned char*>(data.data()), data.size(), digest.data(), &size);
+  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(data.data()),
+       data.size(), digest.data(), &size);
   out = Value(hex_text(digest.data(), size));
   return true;
 }
@@ -53,8 +52,7 @@ bool base64_encode(Call& call, Value& out) {
   const std::string data = text_of(call.scope, call.self);
   std::string text(4 * ((data.size() + 2) / 3) + 1, '\0');
   const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                                   reinterpret_cast<const unsigned char*>(data.data()),
-                                   static_cast<int>(data.size()));
+                                   reinterpret_cast<const unsigned char*>(data.data()), static_cast<int>(data.size()));
   text.resize(static_cast<size_t>(size));
   out = Value(std::move(text));
   return true;
@@ -64,11 +62,10 @@ bool base64_decode(Call& call, Value& out) {
   std::string data = text_of(call.scope, call.self);
   std::erase_if(data, [](char c) { return c == '\n' || c == '\r' || c == ' '; });
   std::string bytes(data.size(), '\0');
-  const int size = data.size() % 4 != 0
-                       ? -1
-                       : EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                                         reinterpret_cast<const unsigned char*>(data.data()),
-                                         static_cast<int>(data.size()));
+  const int size = data.size() % 4 != 0 ? -1
+                                        : EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
+                                                          reinterpret_cast<const unsigned char*>(data.data()),
+                                                          static_cast<int>(data.size()));
   if (size < 0) return call.fail("the text is not base64");
   size_t used = static_cast<size_t>(size);
   for (size_t i = data.size(); i > 0 && data[i - 1] == '=' && used > 0; --i) --used;
@@ -212,8 +209,10 @@ bool string(Call& call, Value& out) {
 
 bool tojson(Call& call, Value& out) {
   std::string text;
-  if (call.scope.dialect == Dialect::exact) append_json(text, call.self);
-  else append_python_json(text, call.self, true, true);
+  if (call.scope.dialect == Dialect::exact)
+    append_json(text, call.self);
+  else
+    append_python_json(text, call.self, true, true);
   out = Value(std::move(text));
   return true;
 }
@@ -221,11 +220,14 @@ bool tojson(Call& call, Value& out) {
 std::string quoted(std::string_view text, bool query) {
   std::string out;
   for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '_' || c == '.' || c == '-' || c == '~' || (c == '/' && !query);
-    if (plain) out += c;
-    else if (c == ' ' && query) out += '+';
-    else out += fmt::format("%{:02X}", static_cast<unsigned>(static_cast<unsigned char>(c)));
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+                       c == '.' || c == '-' || c == '~' || (c == '/' && !query);
+    if (plain)
+      out += c;
+    else if (c == ' ' && query)
+      out += '+';
+    else
+      out += fmt::format("%{:02X}", static_cast<unsigned>(static_cast<unsigned char>(c)));
   }
   return out;
 }

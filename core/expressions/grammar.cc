@@ -29,8 +29,7 @@ NodePtr ExpressionParser::fail(size_t at, std::string what, std::string hint) {
 
 NodePtr ExpressionParser::unexpected(std::string_view allowed) {
   std::string found = "the end of the template";
-  if (token_.kind == Token::Kind::bad && !token_.raw.empty() &&
-      (token_.raw[0] == '\'' || token_.raw[0] == '"'))
+  if (token_.kind == Token::Kind::bad && !token_.raw.empty() && (token_.raw[0] == '\'' || token_.raw[0] == '"'))
     found = "an open quote";
   else if (token_.kind != Token::Kind::end)
     found = fmt::format("'{}'", token_.raw);
@@ -95,8 +94,10 @@ NodePtr ExpressionParser::expression() {
     advance();
     NodePtr condition = either();
     NodePtr otherwise;
-    if (condition && take_name("else")) otherwise = expression();
-    else if (condition) otherwise = constant(Value(), at);
+    if (condition && take_name("else"))
+      otherwise = expression();
+    else if (condition)
+      otherwise = constant(Value(), at);
     if (!condition || !otherwise) return nullptr;
     NodePtr choice = make(Op::conditional, at, std::move(condition), std::move(node));
     if (choice) choice->children.push_back(std::move(otherwise));
@@ -138,9 +139,8 @@ NodePtr ExpressionParser::inverted() {
 
 bool ExpressionParser::comparison_operator(Comparison& op) {
   static constexpr std::pair<std::string_view, Comparison> kOps[] = {
-      {"==", Comparison::equal},      {"!=", Comparison::unequal},
-      {"<=", Comparison::less_equal}, {">=", Comparison::greater_equal},
-      {"<", Comparison::less},        {">", Comparison::greater}};
+      {"==", Comparison::equal},         {"!=", Comparison::unequal}, {"<=", Comparison::less_equal},
+      {">=", Comparison::greater_equal}, {"<", Comparison::less},     {">", Comparison::greater}};
   for (const auto& [text, code] : kOps)
     if (take_op(text)) {
       op = code;
@@ -246,14 +246,14 @@ NodePtr ExpressionParser::unary(bool with_filters) {
 NodePtr ExpressionParser::primary() {
   const size_t at = token_.at;
   switch (token_.kind) {
-    case Token::Kind::name: return name();
+    case Token::Kind::name:
+      return name();
     case Token::Kind::integer:
     case Token::Kind::real: {
       std::string digits(token_.raw);
       std::erase(digits, '_');
       auto number = parse_rounded(digits);
-      if (number && token_.kind == Token::Kind::real && number->scale == 0)
-        number = number->rescaled(1);
+      if (number && token_.kind == Token::Kind::real && number->scale == 0) number = number->rescaled(1);
       if (!number) return fail(at, "the number has more than 37 digits");
       advance();
       return constant(*number, at);
@@ -271,7 +271,8 @@ NodePtr ExpressionParser::primary() {
       if (is_op("[")) return list();
       if (is_op("{") && !ends()) return object();
       break;
-    default: break;
+    default:
+      break;
   }
   return unexpected("a name, a number, a quoted text, (, [ or {");
 }

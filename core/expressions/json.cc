@@ -45,8 +45,10 @@ class Reader {
     od::json_type type{};
     if (const auto e = in.type().get(type)) return e;
     switch (type) {
-      case od::json_type::object: return read_object(in, out, depth);
-      case od::json_type::array: return read_array(in, out, depth);
+      case od::json_type::object:
+        return read_object(in, out, depth);
+      case od::json_type::array:
+        return read_array(in, out, depth);
       case od::json_type::string: {
         std::string_view text;
         if (const auto e = in.get_string().get(text)) return e;
@@ -66,7 +68,8 @@ class Reader {
         out = Value::null();
         return simdjson::SUCCESS;
       }
-      case od::json_type::number: return read_number(in, out);
+      case od::json_type::number:
+        return read_number(in, out);
     }
     return simdjson::TAPE_ERROR;
   }
@@ -117,8 +120,7 @@ class Reader {
 
   static simdjson::error_code read_number(od::value in, Value& out) {
     std::string_view text = in.raw_json_token();
-    while (!text.empty() && (text.back() == ' ' || text.back() == '\n' || text.back() == '\r' ||
-                             text.back() == '\t'))
+    while (!text.empty() && (text.back() == ' ' || text.back() == '\n' || text.back() == '\r' || text.back() == '\t'))
       text.remove_suffix(1);
     if (!is_json_number(text)) return simdjson::NUMBER_ERROR;
     if (const auto number = parse_rounded(text)) {
@@ -131,8 +133,7 @@ class Reader {
 };
 
 Error json_error(simdjson::error_code code, size_t bytes) {
-  if (code == simdjson::DEPTH_ERROR)
-    return {fmt::format("reading JSON: more than {} levels deep", kMaxDepth), "", ""};
+  if (code == simdjson::DEPTH_ERROR) return {fmt::format("reading JSON: more than {} levels deep", kMaxDepth), "", ""};
   return {fmt::format("reading JSON ({} bytes): {}", bytes, simdjson::error_message(code)), "", ""};
 }
 

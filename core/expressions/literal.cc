@@ -60,9 +60,7 @@ class LiteralReader {
   }
 
  private:
-  char peek(size_t ahead = 0) const {
-    return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0';
-  }
+  char peek(size_t ahead = 0) const { return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0'; }
 
   // Skips blanks and comments; line ends only where Python ignores them.
   void space(bool lines) {
@@ -186,8 +184,7 @@ class LiteralReader {
     }
     if (is_name(peek())) return std::nullopt;
     // Python refuses 007 but takes 00.
-    if (!is_float && integer.size() > 1 && integer[0] == '0' &&
-        integer.find_first_not_of('0') != integer.npos)
+    if (!is_float && integer.size() > 1 && integer[0] == '0' && integer.find_first_not_of('0') != integer.npos)
       return std::nullopt;
     auto decimal = parse_rounded(t[0] == '.' ? "0" + t : t);
     if (!decimal) return std::nullopt;
@@ -238,21 +235,42 @@ class LiteralReader {
   bool escape(std::string& out) {
     const char c = text_[at_++];
     switch (c) {
-      case '\n': return true;
+      case '\n':
+        return true;
       case '\\':
       case '\'':
-      case '"': out += c; return true;
-      case 'n': out += '\n'; return true;
-      case 't': out += '\t'; return true;
-      case 'r': out += '\r'; return true;
-      case 'a': out += '\a'; return true;
-      case 'b': out += '\b'; return true;
-      case 'f': out += '\f'; return true;
-      case 'v': out += '\v'; return true;
-      case 'x': return code_point(out, 2);
-      case 'u': return code_point(out, 4);
-      case 'U': return code_point(out, 8);
-      default: break;
+      case '"':
+        out += c;
+        return true;
+      case 'n':
+        out += '\n';
+        return true;
+      case 't':
+        out += '\t';
+        return true;
+      case 'r':
+        out += '\r';
+        return true;
+      case 'a':
+        out += '\a';
+        return true;
+      case 'b':
+        out += '\b';
+        return true;
+      case 'f':
+        out += '\f';
+        return true;
+      case 'v':
+        out += '\v';
+        return true;
+      case 'x':
+        return code_point(out, 2);
+      case 'u':
+        return code_point(out, 4);
+      case 'U':
+        return code_point(out, 8);
+      default:
+        break;
     }
     if (c >= '0' && c <= '7') {
       uint32_t point = static_cast<uint32_t>(c - '0');

@@ -45,9 +45,7 @@ bool today_with_timezone(Call& call, Value& out) {
   if (!now(call, at)) return false;
   const std::string name = text_of(call.scope, call.args[0]);
   const auto zone = parse_zone(name);
-  if (!zone)
-    return call.fail(fmt::format("unknown time zone '{}'", name),
-                     fmt::format("allowed: {}", kZonesAllowed));
+  if (!zone) return call.fail(fmt::format("unknown time zone '{}'", name), fmt::format("allowed: {}", kZonesAllowed));
   out = Value(day_of(at, *zone));
   return true;
 }
@@ -59,8 +57,7 @@ bool day_delta(Call& call, Value& out) {
   const auto days = call.args[0].number().to_int64();
   if (!days || *days > 1000000 || *days < -1000000) return call.fail("day_delta() takes whole days");
   at.micros += *days * 86400000000LL;
-  const std::string format =
-      call.given(1) ? text_of(call.scope, call.args[1]) : "%Y-%m-%dT%H:%M:%S.%f%z";
+  const std::string format = call.given(1) ? text_of(call.scope, call.args[1]) : "%Y-%m-%dT%H:%M:%S.%f%z";
   out = Value(strftime_text(at, format));
   return true;
 }
@@ -68,8 +65,7 @@ bool day_delta(Call& call, Value& out) {
 bool duration(Call& call, Value& out) {
   const std::string text = text_of(call.scope, call.args[0]);
   const auto parsed = parse_duration(text);
-  if (!parsed)
-    return call.fail(fmt::format("'{}' is no ISO 8601 duration", text), "allowed: P1D, PT15M, P1M");
+  if (!parsed) return call.fail(fmt::format("'{}' is no ISO 8601 duration", text), "allowed: P1D, PT15M, P1M");
   out = Value(*parsed);
   return true;
 }
@@ -104,8 +100,7 @@ bool format_datetime(Call& call, Value& out) {
     const std::string input = text_of(call.scope, call.args[2]);
     const auto parsed = parse_datetime(call.args[0].string(), input);
     if (!parsed)
-      return call.fail(fmt::format("'{}' does not match the format '{}'",
-                                   call.args[0].string().substr(0, 40), input));
+      return call.fail(fmt::format("'{}' does not match the format '{}'", call.args[0].string().substr(0, 40), input));
     at = *parsed;
   } else if (!to_datetime(call, call.args[0], at)) {
     return false;
@@ -154,11 +149,14 @@ bool extreme(Call& call, Value& out) {
 bool sanitize_url(Call& call, Value& out) {
   std::string quoted;
   for (const char c : text_of(call.scope, call.args[0])) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '_' || c == '.' || c == '-' || c == '~';
-    if (plain) quoted += c;
-    else if (c == ' ') quoted += '+';
-    else quoted += fmt::format("%{:02X}", static_cast<unsigned>(static_cast<unsigned char>(c)));
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+                       c == '.' || c == '-' || c == '~';
+    if (plain)
+      quoted += c;
+    else if (c == ' ')
+      quoted += '+';
+    else
+      quoted += fmt::format("%{:02X}", static_cast<unsigned>(static_cast<unsigned char>(c)));
   }
   out = Value(std::move(quoted));
   return true;

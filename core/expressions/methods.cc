@@ -20,8 +20,10 @@ bool need_text(Call& call, size_t args) {
 bool get(Call& call, Value& out) {
   if (!call.self.is_object()) return call.wrong_kind(call.self, "object");
   const Value* field = call.self.object().find(text_of(call.scope, call.args[0]));
-  if (field != nullptr) out = *field;
-  else out = call.given(1) ? call.args[1] : Value::null();
+  if (field != nullptr)
+    out = *field;
+  else
+    out = call.given(1) ? call.args[1] : Value::null();
   return true;
 }
 
@@ -30,9 +32,12 @@ bool fields(Call& call, Value& out) {
   if (!call.self.is_object()) return call.wrong_kind(call.self, "object");
   Value::List list;
   for (const auto& [key, value] : call.self.object()) {
-    if (keys && values) list.emplace_back(Value::List{Value(key), value});
-    else if (keys) list.emplace_back(key);
-    else list.push_back(value);
+    if (keys && values)
+      list.emplace_back(Value::List{Value(key), value});
+    else if (keys)
+      list.emplace_back(key);
+    else
+      list.push_back(value);
   }
   out = Value(std::move(list));
   return true;
@@ -114,8 +119,7 @@ bool replace(Call& call, Value& out) {
 template <bool left, bool right>
 bool strip(Call& call, Value& out) {
   if (!call.self.is_string()) return call.wrong_kind(call.self, "string");
-  const std::string chars =
-      call.given(0) && call.args[0].is_string() ? call.args[0].string() : " \t\r\n\v\f";
+  const std::string chars = call.given(0) && call.args[0].is_string() ? call.args[0].string() : " \t\r\n\v\f";
   std::string_view text = call.self.string();
   if (left) text.remove_prefix(std::min(text.find_first_not_of(chars), text.size()));
   if (right) text = text.substr(0, text.find_last_not_of(chars) + 1);
@@ -180,8 +184,10 @@ bool remove_affix(Call& call, Value& out) {
 bool find(Call& call, Value& out) {
   if (!need_text(call, 1)) return false;
   const size_t at = call.self.string().find(call.args[0].string());
-  if (at == std::string::npos) out = Value(-1);
-  else out = Value(static_cast<int64_t>(text_length(std::string_view(call.self.string()).substr(0, at))));
+  if (at == std::string::npos)
+    out = Value(-1);
+  else
+    out = Value(static_cast<int64_t>(text_length(std::string_view(call.self.string()).substr(0, at))));
   return true;
 }
 
@@ -221,9 +227,7 @@ bool isdigit(Call& call, Value& out) {
   return true;
 }
 
-bool need_time(Call& call) {
-  return call.self.is_datetime() || call.wrong_kind(call.self, "time");
-}
+bool need_time(Call& call) { return call.self.is_datetime() || call.wrong_kind(call.self, "time"); }
 
 bool strftime(Call& call, Value& out) {
   if (!need_time(call)) return false;

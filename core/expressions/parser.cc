@@ -8,8 +8,7 @@ namespace sujip::expressions {
 namespace {
 
 void strip_end(std::string& text) {
-  while (!text.empty() && (text.back() == ' ' || (text.back() >= '\t' && text.back() <= '\r')))
-    text.pop_back();
+  while (!text.empty() && (text.back() == ' ' || (text.back() >= '\t' && text.back() <= '\r'))) text.pop_back();
 }
 
 }  // namespace
@@ -37,7 +36,8 @@ Status parse_template(CompiledTemplate& out, const std::vector<std::string>& nam
     std::string_view text = source.substr(at, stop - at);
     if (strip_next) {
       const size_t first = text.find_first_not_of(" \t\r\n\v\f");
-      if (first == text.npos) text = {};
+      if (first == text.npos)
+        text = {};
       else {
         text.remove_prefix(first);
         strip_next = false;
@@ -64,13 +64,12 @@ Status parse_template(CompiledTemplate& out, const std::vector<std::string>& nam
       continue;
     }
     if (next == '%')
-      return Error{"statements ({% if %}, {% set %}, {% for %}) are not supported",
-                   place(out.text, open + 1), "allowed: {{ a if condition else b }}"};
+      return Error{"statements ({% if %}, {% set %}, {% for %}) are not supported", place(out.text, open + 1),
+                   "allowed: {{ a if condition else b }}"};
     ExpressionParser parser(source, out.names, names);
     at = open + (strip_before ? 3 : 2);
     NodePtr node = parser.read(at, strip_next);
-    if (!node)
-      return Error{parser.error(), place(out.text, parser.error_at() + 1), parser.hint()};
+    if (!node) return Error{parser.error(), place(out.text, parser.error_at() + 1), parser.hint()};
     flush();
     out.segments.push_back({"", std::move(node)});
   }

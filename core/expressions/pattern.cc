@@ -15,8 +15,7 @@ namespace {
 using Match = boost::match_results<std::string_view::const_iterator>;
 
 Error too_hard(const std::exception& e) {
-  return {fmt::format("matching a regular expression: {}", e.what()), "",
-          "simplify it: no nested repeats"};
+  return {fmt::format("matching a regular expression: {}", e.what()), "", "simplify it: no nested repeats"};
 }
 
 void append_replacement(std::string& out, std::string_view replacement, const Match& match) {
@@ -81,9 +80,7 @@ Result<std::string> Pattern::replace_all(std::string_view text, std::string_view
   try {
     std::string out;
     auto rest = text.begin();
-    for (boost::regex_iterator<std::string_view::const_iterator> it(text.begin(), text.end(),
-                                                                    compiled_->regex),
-         end;
+    for (boost::regex_iterator<std::string_view::const_iterator> it(text.begin(), text.end(), compiled_->regex), end;
          it != end; ++it) {
       out.append(rest, (*it)[0].first);
       append_replacement(out, replacement, *it);

@@ -6,8 +6,7 @@ namespace sujip::expressions {
 namespace {
 
 bool letter(char c) {
-  return c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-         static_cast<unsigned char>(c) >= 0x80;
+  return c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || static_cast<unsigned char>(c) >= 0x80;
 }
 bool digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -24,12 +23,20 @@ bool quoted(std::string_view source, size_t& at, std::string& out) {
     if (at == source.size()) return false;
     const char e = source[at++];
     switch (e) {
-      case 'n': out += '\n'; break;
-      case 't': out += '\t'; break;
-      case 'r': out += '\r'; break;
+      case 'n':
+        out += '\n';
+        break;
+      case 't':
+        out += '\t';
+        break;
+      case 'r':
+        out += '\r';
+        break;
       case '\\':
       case '\'':
-      case '"': out += e; break;
+      case '"':
+        out += e;
+        break;
       default:
         // Unknown escapes stay, so that regular expressions can be written plainly.
         out += '\\';
@@ -77,8 +84,7 @@ Token next_token(std::string_view source, size_t& at) {
     at = start + 1;
     for (const std::string_view two : kTwo)
       if (source.substr(start, 2) == two) at = start + 2;
-    if (std::string_view("=<>+-*/%~|.,:()[]{}!").find(c) == std::string_view::npos)
-      token.kind = Token::Kind::bad;
+    if (std::string_view("=<>+-*/%~|.,:()[]{}!").find(c) == std::string_view::npos) token.kind = Token::Kind::bad;
   }
   token.raw = source.substr(start, at - start);
   return token;

@@ -39,31 +39,35 @@ bool render(const CompiledTemplate& compiled, Scope& scope, std::string& out) {
 std::optional<Template::FieldAccess> field_of(const Node& node) {
   if (node.op == Op::attribute && node.children[0]->op == Op::name)
     return Template::FieldAccess{node.children[0]->text, node.text};
-  if (node.op == Op::item && node.children[0]->op == Op::name &&
-      node.children[1]->op == Op::constant && node.children[1]->constant.is_string())
+  if (node.op == Op::item && node.children[0]->op == Op::name && node.children[1]->op == Op::constant &&
+      node.children[1]->constant.is_string())
     return Template::FieldAccess{node.children[0]->text, node.children[1]->constant.string()};
   return std::nullopt;
 }
 
 bool airbyte_truth(const Value& value) {
-  static constexpr std::array<std::string_view, 8> kFalse = {"False", "false", "{}", "[]",
-                                                             "()",    "",      "0",  "0.0"};
+  static constexpr std::array<std::string_view, 8> kFalse = {"False", "false", "{}", "[]", "()", "", "0", "0.0"};
   switch (value.kind()) {
-    case Value::Kind::undefined: return false;
-    case Value::Kind::boolean: return value.boolean();
-    case Value::Kind::number: return !value.number().is_zero();
+    case Value::Kind::undefined:
+      return false;
+    case Value::Kind::boolean:
+      return value.boolean();
+    case Value::Kind::number:
+      return !value.number().is_zero();
     case Value::Kind::string:
       return std::find(kFalse.begin(), kFalse.end(), value.string()) == kFalse.end();
-    case Value::Kind::list: return !value.list().empty();
-    case Value::Kind::object: return !value.object().empty();
-    default: return true;  // null too
+    case Value::Kind::list:
+      return !value.list().empty();
+    case Value::Kind::object:
+      return !value.object().empty();
+    default:
+      return true;  // null too
   }
 }
 
 }  // namespace
 
-Result<Template> Template::compile(std::string_view text, Dialect dialect,
-                                   const std::vector<std::string>& names) {
+Result<Template> Template::compile(std::string_view text, Dialect dialect, const std::vector<std::string>& names) {
   if (text.size() > kMaxTemplate)
     return Error{fmt::format("the template has {} bytes", text.size()), expressions::place(text, 1),
                  fmt::format("allowed: {}", kMaxTemplate)};

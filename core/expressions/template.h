@@ -31,15 +31,13 @@ class Template {
   static Result<Template> compile(std::string_view text, Dialect dialect = Dialect::airbyte,
                                   const std::vector<std::string>& names = {});
   // One bare expression without braces, as in a `condition`.
-  static Result<Template> compile_expression(std::string_view expression,
-                                             Dialect dialect = Dialect::airbyte,
+  static Result<Template> compile_expression(std::string_view expression, Dialect dialect = Dialect::airbyte,
                                              const std::vector<std::string>& names = {});
 
   // Undefined when the template is one expression without a value: the caller's default applies.
   // `on_undefined`: what an attribute of something undefined gives.
   enum class OnUndefined : uint8_t { fail, undefined };
-  Result<Value> evaluate(const Variables& variables,
-                         OnUndefined on_undefined = OnUndefined::fail) const;
+  Result<Value> evaluate(const Variables& variables, OnUndefined on_undefined = OnUndefined::fail) const;
   // The rendered text; "" for undefined. Airbyte: Python's look (True, None, 1.0). Exact: true, "" for
   // null.
   Result<std::string> evaluate_text(const Variables& variables) const;
@@ -69,8 +67,7 @@ class Template {
   const std::vector<std::string>& names() const;
 
  private:
-  explicit Template(std::shared_ptr<const CompiledTemplate> compiled)
-      : compiled_(std::move(compiled)) {}
+  explicit Template(std::shared_ptr<const CompiledTemplate> compiled) : compiled_(std::move(compiled)) {}
   std::shared_ptr<const CompiledTemplate> compiled_;
 };
 

@@ -24,14 +24,22 @@ Object& Value::mutable_object() {
 bool Value::truthy() const {
   switch (kind()) {
     case Kind::undefined:
-    case Kind::null: return false;
-    case Kind::boolean: return boolean();
-    case Kind::number: return !number().is_zero();
-    case Kind::string: return !string().empty();
-    case Kind::list: return !list().empty();
-    case Kind::object: return !object().empty();
-    case Kind::datetime: return true;
-    case Kind::duration: return duration().micros != 0 || duration().months != 0;
+    case Kind::null:
+      return false;
+    case Kind::boolean:
+      return boolean();
+    case Kind::number:
+      return !number().is_zero();
+    case Kind::string:
+      return !string().empty();
+    case Kind::list:
+      return !list().empty();
+    case Kind::object:
+      return !object().empty();
+    case Kind::datetime:
+      return true;
+    case Kind::duration:
+      return duration().micros != 0 || duration().months != 0;
   }
   return false;
 }
@@ -49,11 +57,16 @@ bool operator==(const Value& a, const Value& b) {
   }
   switch (a.kind()) {
     case Value::Kind::undefined:
-    case Value::Kind::null: return true;
-    case Value::Kind::boolean: return a.boolean() == b.boolean();
-    case Value::Kind::number: return compare(a.number(), b.number()) == 0;
-    case Value::Kind::string: return a.string() == b.string();
-    case Value::Kind::list: return a.list() == b.list();
+    case Value::Kind::null:
+      return true;
+    case Value::Kind::boolean:
+      return a.boolean() == b.boolean();
+    case Value::Kind::number:
+      return compare(a.number(), b.number()) == 0;
+    case Value::Kind::string:
+      return a.string() == b.string();
+    case Value::Kind::list:
+      return a.list() == b.list();
     case Value::Kind::object: {
       if (a.object().size() != b.object().size()) return false;
       return std::all_of(a.object().begin(), a.object().end(), [&](const Object::Field& f) {
@@ -61,10 +74,10 @@ bool operator==(const Value& a, const Value& b) {
         return other != nullptr && *other == f.second;
       });
     }
-    case Value::Kind::datetime: return a.datetime().micros == b.datetime().micros;
+    case Value::Kind::datetime:
+      return a.datetime().micros == b.datetime().micros;
     case Value::Kind::duration:
-      return a.duration().micros == b.duration().micros &&
-             a.duration().months == b.duration().months;
+      return a.duration().micros == b.duration().micros && a.duration().months == b.duration().months;
   }
   return false;
 }
@@ -75,9 +88,7 @@ const Value* Object::find(std::string_view key) const {
   return nullptr;
 }
 
-Value* Object::find(std::string_view key) {
-  return const_cast<Value*>(std::as_const(*this).find(key));
-}
+Value* Object::find(std::string_view key) { return const_cast<Value*>(std::as_const(*this).find(key)); }
 
 void Object::set(std::string key, Value value) {
   if (Value* old = find(key)) {
@@ -93,15 +104,24 @@ bool Object::erase(std::string_view key) {
 
 std::string_view name_of(Value::Kind kind) {
   switch (kind) {
-    case Value::Kind::undefined: return "undefined";
-    case Value::Kind::null: return "null";
-    case Value::Kind::boolean: return "boolean";
-    case Value::Kind::number: return "number";
-    case Value::Kind::string: return "string";
-    case Value::Kind::list: return "list";
-    case Value::Kind::object: return "object";
-    case Value::Kind::datetime: return "time";
-    case Value::Kind::duration: return "duration";
+    case Value::Kind::undefined:
+      return "undefined";
+    case Value::Kind::null:
+      return "null";
+    case Value::Kind::boolean:
+      return "boolean";
+    case Value::Kind::number:
+      return "number";
+    case Value::Kind::string:
+      return "string";
+    case Value::Kind::list:
+      return "list";
+    case Value::Kind::object:
+      return "object";
+    case Value::Kind::datetime:
+      return "time";
+    case Value::Kind::duration:
+      return "duration";
   }
   return "";
 }

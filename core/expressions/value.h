@@ -35,9 +35,7 @@ struct Duration {
 class Value {
  public:
   // Same order as the alternatives of the variant.
-  enum class Kind : uint8_t {
-    undefined, null, boolean, number, string, list, object, datetime, duration
-  };
+  enum class Kind : uint8_t { undefined, null, boolean, number, string, list, object, datetime, duration };
   using List = std::vector<Value>;
 
   Value() = default;  // undefined
@@ -51,14 +49,14 @@ class Value {
   template <std::integral I>
     requires(!std::same_as<I, bool>)
   Value(I i) : data_(Decimal{static_cast<Int128>(i), 0}) {}  // NOLINT
-  Value(Decimal d) : data_(d) {}                              // NOLINT
-  Value(std::string s) : data_(std::move(s)) {}               // NOLINT
-  Value(std::string_view s) : data_(std::string(s)) {}        // NOLINT
-  Value(const char* s) : data_(std::string(s)) {}             // NOLINT
-  Value(List list);                                           // NOLINT
-  Value(Object object);                                       // NOLINT
-  Value(DateTime t) : data_(t) {}                             // NOLINT
-  Value(Duration d) : data_(d) {}                             // NOLINT
+  Value(Decimal d) : data_(d) {}                             // NOLINT
+  Value(std::string s) : data_(std::move(s)) {}              // NOLINT
+  Value(std::string_view s) : data_(std::string(s)) {}       // NOLINT
+  Value(const char* s) : data_(std::string(s)) {}            // NOLINT
+  Value(List list);                                          // NOLINT
+  Value(Object object);                                      // NOLINT
+  Value(DateTime t) : data_(t) {}                            // NOLINT
+  Value(Duration d) : data_(d) {}                            // NOLINT
 
   Kind kind() const { return static_cast<Kind>(data_.index()); }
   bool is_undefined() const { return kind() == Kind::undefined; }
@@ -94,8 +92,8 @@ class Value {
  private:
   struct Undefined {};
   struct Null {};
-  std::variant<Undefined, Null, bool, Decimal, std::string, std::shared_ptr<List>,
-               std::shared_ptr<Object>, DateTime, Duration>
+  std::variant<Undefined, Null, bool, Decimal, std::string, std::shared_ptr<List>, std::shared_ptr<Object>, DateTime,
+               Duration>
       data_;
 };
 
@@ -108,9 +106,7 @@ class Object {
   Value* find(std::string_view key);
   void set(std::string key, Value value);
   // Appends without looking for the key: the caller knows that it is new.
-  void append(std::string key, Value value) {
-    fields_.emplace_back(std::move(key), std::move(value));
-  }
+  void append(std::string key, Value value) { fields_.emplace_back(std::move(key), std::move(value)); }
   bool erase(std::string_view key);
   void reserve(size_t n) { fields_.reserve(n); }
   size_t size() const { return fields_.size(); }

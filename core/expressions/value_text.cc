@@ -17,10 +17,18 @@ void append_repr(std::string& out, std::string_view text) {
   out += quote;
   for (const char c : text) {
     switch (c) {
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
-      case '\\': out += "\\\\"; break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
       default:
         if (c == quote) {
           out += '\\';
@@ -45,12 +53,20 @@ void append_text(std::string& out, const Value& value, bool nested) {
     case Value::Kind::undefined:
       if (nested) out += "Undefined";
       break;
-    case Value::Kind::null: out += "None"; break;
-    case Value::Kind::boolean: out += value.boolean() ? "True" : "False"; break;
-    case Value::Kind::number: append_number_text(out, value.number()); break;
+    case Value::Kind::null:
+      out += "None";
+      break;
+    case Value::Kind::boolean:
+      out += value.boolean() ? "True" : "False";
+      break;
+    case Value::Kind::number:
+      append_number_text(out, value.number());
+      break;
     case Value::Kind::string:
-      if (nested) append_repr(out, value.string());
-      else out += value.string();
+      if (nested)
+        append_repr(out, value.string());
+      else
+        out += value.string();
       break;
     case Value::Kind::list: {
       out += '[';
@@ -76,8 +92,12 @@ void append_text(std::string& out, const Value& value, bool nested) {
       out += '}';
       break;
     }
-    case Value::Kind::datetime: out += printed_text(value.datetime()); break;
-    case Value::Kind::duration: out += duration_text(value.duration()); break;
+    case Value::Kind::datetime:
+      out += printed_text(value.datetime());
+      break;
+    case Value::Kind::duration:
+      out += duration_text(value.duration());
+      break;
   }
 }
 
@@ -134,8 +154,10 @@ struct JsonStyle {
 };
 
 void write_text(std::string& out, std::string_view text, const JsonStyle& style) {
-  if (style.python) append_ascii_json_string(out, text, style.html_safe);
-  else append_json_string(out, text);
+  if (style.python)
+    append_ascii_json_string(out, text, style.html_safe);
+  else
+    append_json_string(out, text);
 }
 
 void write_json(std::string& out, const Value& value, const JsonStyle& style) {
@@ -153,13 +175,21 @@ void write_json(std::string& out, const Value& value, const JsonStyle& style) {
   };
   switch (value.kind()) {
     case Value::Kind::undefined:
-    case Value::Kind::null: out += "null"; break;
-    case Value::Kind::boolean: out += value.boolean() ? "true" : "false"; break;
-    case Value::Kind::number:
-      if (style.python) append_number_text(out, value.number());
-      else value.number().append_to(out);
+    case Value::Kind::null:
+      out += "null";
       break;
-    case Value::Kind::string: write_text(out, value.string(), style); break;
+    case Value::Kind::boolean:
+      out += value.boolean() ? "true" : "false";
+      break;
+    case Value::Kind::number:
+      if (style.python)
+        append_number_text(out, value.number());
+      else
+        value.number().append_to(out);
+      break;
+    case Value::Kind::string:
+      write_text(out, value.string(), style);
+      break;
     case Value::Kind::list:
       out += '[';
       for (const Value& v : value.list()) {
@@ -173,16 +203,19 @@ void write_json(std::string& out, const Value& value, const JsonStyle& style) {
       if (style.sort_keys) {
         std::vector<const Object::Field*> fields;
         for (const auto& f : value.object()) fields.push_back(&f);
-        std::sort(fields.begin(), fields.end(),
-                  [](const auto* a, const auto* b) { return a->first < b->first; });
+        std::sort(fields.begin(), fields.end(), [](const auto* a, const auto* b) { return a->first < b->first; });
         for (const auto* f : fields) field(*f);
       } else {
         for (const auto& f : value.object()) field(f);
       }
       out += '}';
       break;
-    case Value::Kind::datetime: append_json_string(out, iso_text(value.datetime())); break;
-    case Value::Kind::duration: append_json_string(out, duration_text(value.duration())); break;
+    case Value::Kind::datetime:
+      append_json_string(out, iso_text(value.datetime()));
+      break;
+    case Value::Kind::duration:
+      append_json_string(out, duration_text(value.duration()));
+      break;
   }
 }
 

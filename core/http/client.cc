@@ -12,8 +12,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 // What may go to another origin after a redirect: anything else could be a credential.
-constexpr std::string_view kHarmless[] = {"Accept", "Accept-Language", "Content-Type",
-                                          "User-Agent"};
+constexpr std::string_view kHarmless[] = {"Accept", "Accept-Language", "Content-Type", "User-Agent"};
 
 bool is_harmless(std::string_view name) {
   for (const std::string_view allowed : kHarmless)
@@ -50,15 +49,24 @@ std::string_view HttpResponse::header(std::string_view name) const {
 
 std::string_view name_of(HttpFailure failure) {
   switch (failure) {
-    case HttpFailure::none: return "none";
-    case HttpFailure::bad_url: return "bad_url";
-    case HttpFailure::resolve: return "resolve";
-    case HttpFailure::connect: return "connect";
-    case HttpFailure::tls: return "tls";
-    case HttpFailure::timeout: return "timeout";
-    case HttpFailure::reset: return "reset";
-    case HttpFailure::too_large: return "too_large";
-    case HttpFailure::protocol: return "protocol";
+    case HttpFailure::none:
+      return "none";
+    case HttpFailure::bad_url:
+      return "bad_url";
+    case HttpFailure::resolve:
+      return "resolve";
+    case HttpFailure::connect:
+      return "connect";
+    case HttpFailure::tls:
+      return "tls";
+    case HttpFailure::timeout:
+      return "timeout";
+    case HttpFailure::reset:
+      return "reset";
+    case HttpFailure::too_large:
+      return "too_large";
+    case HttpFailure::protocol:
+      return "protocol";
   }
   return "?";
 }
@@ -111,8 +119,7 @@ HttpAnswer HttpClient::send(const HttpRequest& original) {
     const auto from = Url::parse(request.url);
     const auto to = from->join(location);
     if (!to || hop >= original.max_redirects)
-      return refuse(HttpFailure::protocol,
-                    to ? "too many redirects" : "redirect to something that is no address",
+      return refuse(HttpFailure::protocol, to ? "too many redirects" : "redirect to something that is no address",
                     from->without_query(), "is this the right address?");
     if (to->origin() != from->origin()) {
       if (from->scheme == "https" && to->scheme == "http")
@@ -124,8 +131,7 @@ HttpAnswer HttpClient::send(const HttpRequest& original) {
     if (status == 303 || (status <= 302 && request.method == "POST")) {
       request.method = "GET";
       request.body.clear();
-      std::erase_if(request.headers,
-                    [](const auto& h) { return same_header(h.first, "Content-Type"); });
+      std::erase_if(request.headers, [](const auto& h) { return same_header(h.first, "Content-Type"); });
     }
     request.url = to->str();
   }

@@ -77,12 +77,10 @@ Status start_metrics_server(const std::string& host_port, const std::string& rol
   static std::mutex mutex;
   static std::unique_ptr<http::Server> server;
   const std::lock_guard lock(mutex);
-  if (server != nullptr)
-    return Error{"metrics are served already", host_port, "one role per process serves /metrics"};
-  metrics::gauge("build_info", {{"version", SUJIP_VERSION},
-                                {"revision", SUJIP_REVISION},
-                                {"compiler", "gcc " __VERSION__},
-                                {"role", role}})
+  if (server != nullptr) return Error{"metrics are served already", host_port, "one role per process serves /metrics"};
+  metrics::gauge(
+      "build_info",
+      {{"version", SUJIP_VERSION}, {"revision", SUJIP_REVISION}, {"compiler", "gcc " __VERSION__}, {"role", role}})
       .Set(1);
   const HostPort address = parse_host_port(host_port, 8480);
   http::Server::Options options;
@@ -93,8 +91,7 @@ Status start_metrics_server(const std::string& host_port, const std::string& rol
   options.max_body = 0;
   auto fresh = std::make_unique<http::Server>(std::move(options));
   fresh->get("/metrics", serve);
-  fresh->get("/healthz",
-             [](const http::Server::Request&) { return http::Server::Response::text(200, "ok\n"); });
+  fresh->get("/healthz", [](const http::Server::Request&) { return http::Server::Response::text(200, "ok\n"); });
   SUJIP_CHECK_OK(fresh->start());
   server = std::move(fresh);
   return Status::success();

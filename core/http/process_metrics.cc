@@ -64,16 +64,14 @@ std::vector<MetricFamily> ProcessMetrics::Collect() const {
       const double page = static_cast<double>(sysconf(_SC_PAGESIZE));
       out.push_back(single("process_cpu_seconds_total", "User and system time.", MetricType::Counter,
                            (std::stod(value[11]) + std::stod(value[12])) / ticks));
-      out.push_back(single("process_virtual_memory_bytes", "Virtual memory.", MetricType::Gauge,
-                           std::stod(value[20])));
-      out.push_back(single("process_resident_memory_bytes", "Resident memory.", MetricType::Gauge,
-                           std::stod(value[21]) * page));
-      out.push_back(single("process_start_time_seconds", "Start of the process since 1970.",
-                           MetricType::Gauge, boot_time() + std::stod(value[19]) / ticks));
+      out.push_back(single("process_virtual_memory_bytes", "Virtual memory.", MetricType::Gauge, std::stod(value[20])));
+      out.push_back(
+          single("process_resident_memory_bytes", "Resident memory.", MetricType::Gauge, std::stod(value[21]) * page));
+      out.push_back(single("process_start_time_seconds", "Start of the process since 1970.", MetricType::Gauge,
+                           boot_time() + std::stod(value[19]) / ticks));
     }
   }
-  out.push_back(single("process_open_fds", "Open file descriptors.", MetricType::Gauge,
-                       open_descriptors()));
+  out.push_back(single("process_open_fds", "Open file descriptors.", MetricType::Gauge, open_descriptors()));
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
     out.push_back(single("process_max_fds", "Most file descriptors allowed.", MetricType::Gauge,

@@ -63,10 +63,8 @@ void set_headers(const Shared& shared, const Server::Response& from, Answer& to)
 // An event stream: headers, then texts as they come. A browser that doesn't read is dropped.
 class Stream : public EventListener, public std::enable_shared_from_this<Stream> {
  public:
-  Stream(beast::tcp_stream socket, std::shared_ptr<Shared> shared,
-         std::shared_ptr<EventHub::State> hub)
-      : socket_(std::move(socket)), ping_(socket_.get_executor()), shared_(std::move(shared)),
-        hub_(std::move(hub)) {
+  Stream(beast::tcp_stream socket, std::shared_ptr<Shared> shared, std::shared_ptr<EventHub::State> hub)
+      : socket_(std::move(socket)), ping_(socket_.get_executor()), shared_(std::move(shared)), hub_(std::move(hub)) {
     ++shared_->connections;
   }
   ~Stream() override {
@@ -85,9 +83,8 @@ class Stream : public EventListener, public std::enable_shared_from_this<Stream>
   }
 
   void send(std::shared_ptr<const std::string> text) override {
-    asio::post(socket_.get_executor(), [self = shared_from_this(), text = std::move(text)]() mutable {
-      self->enqueue(std::move(text));
-    });
+    asio::post(socket_.get_executor(),
+               [self = shared_from_this(), text = std::move(text)]() mutable { self->enqueue(std::move(text)); });
   }
 
  private:
@@ -146,8 +143,7 @@ class Stream : public EventListener, public std::enable_shared_from_this<Stream>
 // One connection: requests one after the other.
 class Session : public std::enable_shared_from_this<Session> {
  public:
-  Session(tcp::socket socket, std::shared_ptr<Shared> shared)
-      : socket_(std::move(socket)), shared_(std::move(shared)) {
+  Session(tcp::socket socket, std::shared_ptr<Shared> shared) : socket_(std::move(socket)), shared_(std::move(shared)) {
     ++shared_->connections;
   }
   ~Session() { --shared_->connections; }
@@ -158,9 +154,7 @@ class Session : public std::enable_shared_from_this<Session> {
     parser_->header_limit(static_cast<uint32_t>(shared_->options.max_header));
     socket_.expires_after(shared_->options.idle_timeout);
     bhttp::async_read(socket_, buffer_, *parser_,
-                      [self = shared_from_this()](beast::error_code error, size_t) {
-                        self->on_read(error);
-                      });
+                      [self = shared_from_this()](beast::error_code error, size_t) { self->on_read(error); });
   }
 
  private:
@@ -174,9 +168,7 @@ class Session : public std::enable_shared_from_this<Session> {
     handle();
   }
 
-  void refuse(int status, std::string text) {
-    answer(Server::Response::text(status, std::move(text)), false, false);
-  }
+  void refuse(int status, std::string text) { answer(Server::Response::text(status, std::move(text)), false, false); }
 
   void handle() {
     const auto& message = parser_->get();
@@ -207,8 +199,8 @@ class Session : public std::enable_shared_from_this<Session> {
     }
     const bool keep = message.keep_alive();
     if (found == nullptr) {
-      auto response = path_known ? Server::Response::text(405, "method not allowed\n")
-                                 : Server::Response::text(404, "not found\n");
+      auto response =
+          path_known ? Server::Response::text(405, "method not allowed\n") : Server::Response::text(404, "not found\n");
       return answer(response, head, keep);
     }
     if (found->hub != nullptr && !head) {
@@ -217,8 +209,7 @@ class Session : public std::enable_shared_from_this<Session> {
           ->begin(std::string(request.header("last-event-id")));
       return;
     }
-    answer(found->hub != nullptr ? Server::Response::text(200, "") : call(*found, request), head,
-           keep);
+    answer(found->hub != nullptr ? Server::Response::text(200, "") : call(*found, request), head, keep);
   }
 
   static Server::Response call(const Route& route, const Server::Request& request) {
@@ -312,8 +303,7 @@ Status Server::start() {
   const std::string where = options.host + ":" + std::to_string(options.port);
   beast::error_code error;
   tcp::resolver resolver(impl_->io);
-  const auto found = resolver.resolve(options.host, std::to_string(options.port),
-                                      tcp::resolver::passive, error);
+  const auto found = resolver.resolve(options.host, std::to_string(options.port), tcp::resolver::passive, error);
   if (error || found.empty())
     return Error{"resolving the address to listen on: " + error.message(), where,
                  "use an address of this machine, such as 127.0.0.1:8470"};
@@ -326,13 +316,11 @@ Status Server::start() {
   if (error) {
     beast::error_code ignored;
     acceptor.close(ignored);
-    return Error{"listening: " + error.message(), where,
-                 "another program may use this port; choose a free one"};
+    return Error{"listening: " + error.message(), where, "another program may use this port; choose a free one"};
   }
   impl_->port = acceptor.local_endpoint(error).port();
   impl_->accept();
-  for (int i = 0; i < std::max(1, options.threads); ++i)
-    impl_->threads.emplace_back([this] { impl_->io.run(); });
+  for (int i = 0; i < std::max(1, options.threads); ++i) impl_->threads.emplace_back([this] { impl_->io.run(); });
   return Status::success();
 }
 

@@ -38,9 +38,9 @@ class EventHub {
 class Server {
  public:
   struct Request {
-    std::string method;                        // GET, HEAD or POST; a GET handler also answers HEAD
-    std::string path;                          // decoded, without the query
-    std::map<std::string, std::string> query;  // decoded; the last of equal names counts
+    std::string method;                                        // GET, HEAD or POST; a GET handler also answers HEAD
+    std::string path;                                          // decoded, without the query
+    std::map<std::string, std::string> query;                  // decoded; the last of equal names counts
     std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
     std::string body;
     std::string remote;  // address of the client

@@ -53,8 +53,7 @@ size_t take_header(char* data, size_t one, size_t size, void* to) {
   }
   const size_t colon = line.find(':');
   if (colon != line.npos)
-    arrival.response.headers.emplace_back(trimmed(line.substr(0, colon)),
-                                          trimmed(line.substr(colon + 1)));
+    arrival.response.headers.emplace_back(trimmed(line.substr(0, colon)), trimmed(line.substr(colon + 1)));
   return line.size();
 }
 
@@ -77,9 +76,12 @@ int look_at_stop(void* from, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
 HttpFailure class_of(CURLcode code) {
   switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_RESOLVE_PROXY: return HttpFailure::resolve;
-    case CURLE_COULDNT_CONNECT: return HttpFailure::connect;
-    case CURLE_OPERATION_TIMEDOUT: return HttpFailure::timeout;
+    case CURLE_COULDNT_RESOLVE_PROXY:
+      return HttpFailure::resolve;
+    case CURLE_COULDNT_CONNECT:
+      return HttpFailure::connect;
+    case CURLE_OPERATION_TIMEDOUT:
+      return HttpFailure::timeout;
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_SSL_ENGINE_NOTFOUND:
     case CURLE_SSL_ENGINE_SETFAILED:
@@ -89,31 +91,38 @@ HttpFailure class_of(CURLcode code) {
     case CURLE_USE_SSL_FAILED:
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_ISSUER_ERROR:
-    case CURLE_SSL_INVALIDCERTSTATUS: return HttpFailure::tls;
+    case CURLE_SSL_INVALIDCERTSTATUS:
+      return HttpFailure::tls;
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
     case CURLE_GOT_NOTHING:
-    case CURLE_PARTIAL_FILE: return HttpFailure::reset;
-    default: return HttpFailure::protocol;
+    case CURLE_PARTIAL_FILE:
+      return HttpFailure::reset;
+    default:
+      return HttpFailure::protocol;
   }
 }
 
 const char* hint_of(HttpFailure failure) {
   switch (failure) {
-    case HttpFailure::resolve: return "is the host name right, and is there a network?";
-    case HttpFailure::connect: return "is the server running at this address?";
+    case HttpFailure::resolve:
+      return "is the host name right, and is there a network?";
+    case HttpFailure::connect:
+      return "is the server running at this address?";
     case HttpFailure::tls:
       return "is the certificate valid for this host and its issuer trusted here?";
-    case HttpFailure::timeout: return "the peer is slow or unreachable: try again later";
-    case HttpFailure::too_large: return "ask for smaller pages or raise the limit of the answer";
-    case HttpFailure::reset: return "the peer hung up: try again";
-    default: return "is this the right address?";
+    case HttpFailure::timeout:
+      return "the peer is slow or unreachable: try again later";
+    case HttpFailure::too_large:
+      return "ask for smaller pages or raise the limit of the answer";
+    case HttpFailure::reset:
+      return "the peer hung up: try again";
+    default:
+      return "is this the right address?";
   }
 }
 
-bool is_loopback(std::string_view host) {
-  return host == "localhost" || host == "::1" || host.starts_with("127.");
-}
+bool is_loopback(std::string_view host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
 
 }  // namespace
 
@@ -150,15 +159,14 @@ void Transfer::Impl::prepare(const HttpRequest& request, const Url& url, HeaderL
   // A proxy of the environment is for the network, not for this machine.
   if (is_loopback(url.host)) set(CURLOPT_PROXY, "");
   set(CURLOPT_MAXCONNECTS, 1L);
-  set(CURLOPT_MAXAGE_CONN,
-      static_cast<long>(duration_cast<std::chrono::seconds>(options.idle_timeout).count()));
+  set(CURLOPT_MAXAGE_CONN, static_cast<long>(duration_cast<std::chrono::seconds>(options.idle_timeout).count()));
   set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options.connect_timeout.count()));
   set(CURLOPT_TCP_KEEPALIVE, 1L);
   set(CURLOPT_BUFFERSIZE, 128L << 10);
   set(CURLOPT_USERAGENT, options.user_agent.c_str());
 
-  const bool has_body = !request.body.empty() || request.method == "POST" ||
-                        request.method == "PUT" || request.method == "PATCH";
+  const bool has_body =
+      !request.body.empty() || request.method == "POST" || request.method == "PUT" || request.method == "PATCH";
   if (request.method == "HEAD") {
     set(CURLOPT_NOBODY, 1L);
   } else if (has_body) {
@@ -192,8 +200,7 @@ HttpAnswer Transfer::exchange(const HttpRequest& request, const Url& url,
     return answer;
   };
   if (t.curl == nullptr) return fail(HttpFailure::protocol, "libcurl does not start");
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-      deadline - std::chrono::steady_clock::now());
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
   if (left.count() <= 0) return fail(HttpFailure::timeout, "timed out");
 
   HeaderList headers;
@@ -212,9 +219,8 @@ HttpAnswer Transfer::exchange(const HttpRequest& request, const Url& url,
   t.problem.front() = '\0';
   const CURLcode code = curl_easy_perform(t.curl);
   if (arrival.too_large)
-    return fail(HttpFailure::too_large, arrival.header_bytes > kMaxHeaders
-                                            ? "the answer's headers are too large"
-                                            : "the answer is too large");
+    return fail(HttpFailure::too_large,
+                arrival.header_bytes > kMaxHeaders ? "the answer's headers are too large" : "the answer is too large");
   if (code == CURLE_ABORTED_BY_CALLBACK) return fail(HttpFailure::protocol, "stopped");
   if (code != CURLE_OK) {
     // Its own words say more than the code's: which certificate, which port.

@@ -17,8 +17,7 @@ class Transfer {
 
   // Blocks until the answer is there, `deadline` has passed or the flag `stop` of the options is set.
   // Follows no redirect. `url` is that of the request, taken apart.
-  HttpAnswer exchange(const HttpRequest& request, const Url& url,
-                      std::chrono::steady_clock::time_point deadline);
+  HttpAnswer exchange(const HttpRequest& request, const Url& url, std::chrono::steady_clock::time_point deadline);
 
  private:
   struct Impl;

@@ -94,8 +94,7 @@ std::optional<Url> Url::parse(std::string_view text) {
 }
 
 std::optional<Url> Url::join(std::string_view reference) const {
-  if (reference.find("://") != std::string_view::npos &&
-      reference.find("://") < reference.find_first_of("/?#"))
+  if (reference.find("://") != std::string_view::npos && reference.find("://") < reference.find_first_of("/?#"))
     return parse(reference);
   if (reference.substr(0, 2) == "//") return parse(scheme + ":" + std::string(reference));
   if (!is_token_safe(reference)) return std::nullopt;
@@ -106,9 +105,8 @@ std::optional<Url> Url::join(std::string_view reference) const {
   const std::string_view ref_path = reference.substr(0, mark);
   url.query = mark == std::string_view::npos ? "" : std::string(reference.substr(mark + 1));
   if (ref_path.empty()) return url;
-  url.path = ref_path.front() == '/'
-                 ? std::string(ref_path)
-                 : path.substr(0, path.rfind('/') + 1) + std::string(ref_path);
+  url.path =
+      ref_path.front() == '/' ? std::string(ref_path) : path.substr(0, path.rfind('/') + 1) + std::string(ref_path);
   url.path = remove_dots(url.path);
   return url;
 }
@@ -130,8 +128,8 @@ std::string encode_form(std::string_view text) {
   std::string out;
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    const bool unreserved = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-                            (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
+    const bool unreserved = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+                            c == '.' || c == '_' || c == '~';
     if (unreserved) {
       out += c;
     } else if (c == ' ') {

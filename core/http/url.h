@@ -22,8 +22,8 @@ struct Url {
   // What `reference` (absolute, "//host/…", "/path" or "path") means seen from this address.
   std::optional<Url> join(std::string_view reference) const;
 
-  std::string target() const;  // path and query, as sent in the request line
-  std::string origin() const;  // "https://host:port"
+  std::string target() const;     // path and query, as sent in the request line
+  std::string origin() const;     // "https://host:port"
   std::string authority() const;  // value of the Host header
   std::string str() const;
   // For messages: origin and path; a query may hold a token.

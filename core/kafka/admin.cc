@@ -15,17 +15,14 @@ using QueuePtr = std::unique_ptr<rd_kafka_queue_t, void (*)(rd_kafka_queue_t*)>;
 using EventPtr = std::unique_ptr<rd_kafka_event_t, void (*)(rd_kafka_event_t*)>;
 using AdminOptionsPtr = std::unique_ptr<rd_kafka_AdminOptions_t, void (*)(rd_kafka_AdminOptions_t*)>;
 
-QueuePtr make_queue(rd_kafka_t* client) {
-  return {rd_kafka_queue_new(client), rd_kafka_queue_destroy};
-}
+QueuePtr make_queue(rd_kafka_t* client) { return {rd_kafka_queue_new(client), rd_kafka_queue_destroy}; }
 
 AdminOptionsPtr make_options(rd_kafka_t* client, rd_kafka_admin_op_t op, int timeout_ms) {
   AdminOptionsPtr options{rd_kafka_AdminOptions_new(client, op), rd_kafka_AdminOptions_destroy};
   std::array<char, 256> reason{};
   rd_kafka_AdminOptions_set_request_timeout(options.get(), timeout_ms, reason.data(), reason.size());
   if (op == RD_KAFKA_ADMIN_OP_CREATETOPICS || op == RD_KAFKA_ADMIN_OP_DELETETOPICS)
-    rd_kafka_AdminOptions_set_operation_timeout(options.get(), timeout_ms, reason.data(),
-                                                reason.size());
+    rd_kafka_AdminOptions_set_operation_timeout(options.get(), timeout_ms, reason.data(), reason.size());
   return options;
 }
 
@@ -38,8 +35,7 @@ Result<EventPtr> answer(rd_kafka_queue_t* queue, const std::string& bootstrap, i
   return event;
 }
 
-Status check_topics(const rd_kafka_topic_result_t** results, size_t n, rd_kafka_resp_err_t fine,
-                    const char* what) {
+Status check_topics(const rd_kafka_topic_result_t** results, size_t n, rd_kafka_resp_err_t fine, const char* what) {
   for (size_t i = 0; i < n; ++i) {
     const rd_kafka_resp_err_t code = rd_kafka_topic_result_error(results[i]);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR || code == fine) continue;
@@ -53,12 +49,11 @@ Status check_topics(const rd_kafka_topic_result_t** results, size_t n, rd_kafka_
 }  // namespace
 
 Result<std::unique_ptr<Admin>> Admin::create(const std::string& bootstrap) {
-  SUJIP_TRY(rd_kafka_conf_t * conf,
-            make_conf({{"bootstrap.servers", bootstrap},
-                       {"client.id", "sujip-admin"},
-                       {"group.id", "sujip-unused"},
-                       {"isolation.level", "read_committed"}},
-                      {}));
+  SUJIP_TRY(rd_kafka_conf_t * conf, make_conf({{"bootstrap.servers", bootstrap},
+                                               {"client.id", "sujip-admin"},
+                                               {"group.id", "sujip-unused"},
+                                               {"isolation.level", "read_committed"}},
+                                              {}));
   std::unique_ptr<Admin> self(new Admin);
   self->bootstrap_ = bootstrap;
   std::array<char, 512> reason{};
@@ -90,10 +85,8 @@ Status Admin::create_topics(const std::vector<TopicSpec>& topics, int replicatio
   std::vector<rd_kafka_NewTopic_t*> requests;
   std::array<char, 256> reason{};
   for (const TopicSpec& t : topics) {
-    auto* request = rd_kafka_NewTopic_new(t.name.c_str(), t.partitions, replication, reason.data(),
-                                          reason.size());
-    for (const auto& [name, value] : t.config)
-      rd_kafka_NewTopic_set_config(request, name.c_str(), value.c_str());
+    auto* request = rd_kafka_NewTopic_new(t.name.c_str(), t.partitions, replication, reason.data(), reason.size());
+    for (const auto& [name, value] : t.config) rd_kafka_NewTopic_set_config(request, name.c_str(), value.c_str());
     requests.push_back(request);
   }
   const QueuePtr queue = make_queue(client_.get());
@@ -102,8 +95,7 @@ Status Admin::create_topics(const std::vector<TopicSpec>& topics, int replicatio
   rd_kafka_NewTopic_destroy_array(requests.data(), requests.size());
   SUJIP_TRY(const EventPtr event, answer(queue.get(), bootstrap_, timeout_ms));
   size_t n = 0;
-  const auto** results =
-      rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event.get()), &n);
+  const auto** results = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event.get()), &n);
   SUJIP_CHECK_OK(check_topics(results, n, RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS, "creating the topic"));
   return wait_for_topics(topics, timeout_ms);
 }
@@ -139,13 +131,12 @@ Status Admin::delete_topics(const std::vector<std::string>& names, int timeout_m
   rd_kafka_DeleteTopic_destroy_array(requests.data(), requests.size());
   SUJIP_TRY(const EventPtr event, answer(queue.get(), bootstrap_, timeout_ms));
   size_t n = 0;
-  const auto** results =
-      rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(event.get()), &n);
+  const auto** results = rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(event.get()), &n);
   return check_topics(results, n, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, "deleting the topic");
 }
 
-Result<std::map<std::string, std::map<std::string, std::string>>> Admin::configs(
-    const std::vector<std::string>& names, int timeout_ms) {
+Result<std::map<std::string, std::map<std::string, std::string>>> Admin::configs(const std::vector<std::string>& names,
+                                                                                 int timeout_ms) {
   std::map<std::string, std::map<std::string, std::string>> out;
   if (names.empty()) return out;
   std::vector<rd_kafka_ConfigResource_t*> requests;
@@ -153,13 +144,12 @@ Result<std::map<std::string, std::map<std::string, std::string>>> Admin::configs
     requests.push_back(rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, name.c_str()));
   const QueuePtr queue = make_queue(client_.get());
   const auto options = make_options(client_.get(), RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, timeout_ms);
-  rd_kafka_DescribeConfigs(client_.get(), requests.data(), requests.size(), options.get(),
-                           queue.get());
+  rd_kafka_DescribeConfigs(client_.get(), requests.data(), requests.size(), options.get(), queue.get());
   rd_kafka_ConfigResource_destroy_array(requests.data(), requests.size());
   SUJIP_TRY(const EventPtr event, answer(queue.get(), bootstrap_, timeout_ms));
   size_t n = 0;
-  const auto** results = rd_kafka_DescribeConfigs_result_resources(
-      rd_kafka_event_DescribeConfigs_result(event.get()), &n);
+  const auto** results =
+      rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(event.get()), &n);
   for (size_t i = 0; i < n; ++i) {
     size_t entries = 0;
     const auto** list = rd_kafka_ConfigResource_configs(results[i], &entries);
@@ -175,10 +165,8 @@ Result<std::map<std::string, std::map<std::string, std::string>>> Admin::configs
 
 Status Admin::set_configs(const std::vector<TopicSpec>& topics, int timeout_ms) {
   for (const TopicSpec& t : topics) {
-    rd_kafka_ConfigResource_t* request =
-        rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, t.name.c_str());
-    for (const auto& [name, value] : t.config)
-      rd_kafka_ConfigResource_set_config(request, name.c_str(), value.c_str());
+    rd_kafka_ConfigResource_t* request = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, t.name.c_str());
+    for (const auto& [name, value] : t.config) rd_kafka_ConfigResource_set_config(request, name.c_str(), value.c_str());
     const QueuePtr queue = make_queue(client_.get());
     const auto options = make_options(client_.get(), RD_KAFKA_ADMIN_OP_ALTERCONFIGS, timeout_ms);
     rd_kafka_AlterConfigs(client_.get(), &request, 1, options.get(), queue.get());
@@ -188,8 +176,9 @@ Status Admin::set_configs(const std::vector<TopicSpec>& topics, int timeout_ms) 
   return {};
 }
 
-Result<std::map<TopicPartition, int64_t>> Admin::group_offsets(
-    const std::string& group, const std::vector<TopicPartition>& parts, int timeout_ms) {
+Result<std::map<TopicPartition, int64_t>> Admin::group_offsets(const std::string& group,
+                                                               const std::vector<TopicPartition>& parts,
+                                                               int timeout_ms) {
   // A consumer of that group that never joins can ask for its committed offsets.
   ConsumerConfig config;
   config.bootstrap = bootstrap_;
@@ -227,8 +216,7 @@ Status Admin::delete_groups(const std::vector<std::string>& groups, int timeout_
   rd_kafka_DeleteGroup_destroy_array(requests.data(), requests.size());
   SUJIP_TRY(const EventPtr event, answer(queue.get(), bootstrap_, timeout_ms));
   size_t n = 0;
-  const auto** results =
-      rd_kafka_DeleteGroups_result_groups(rd_kafka_event_DeleteGroups_result(event.get()), &n);
+  const auto** results = rd_kafka_DeleteGroups_result_groups(rd_kafka_event_DeleteGroups_result(event.get()), &n);
   for (size_t i = 0; i < n; ++i) {
     const rd_kafka_error_t* error = rd_kafka_group_result_error(results[i]);
     if (error == nullptr || rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND) continue;
@@ -238,17 +226,14 @@ Status Admin::delete_groups(const std::vector<std::string>& groups, int timeout_
   return {};
 }
 
-Result<std::vector<int64_t>> Admin::end_offsets(const std::string& topic, int32_t partitions,
-                                                int timeout_ms) {
+Result<std::vector<int64_t>> Admin::end_offsets(const std::string& topic, int32_t partitions, int timeout_ms) {
   std::vector<int64_t> out;
   for (int32_t p = 0; p < partitions; ++p) {
     int64_t low = 0;
     int64_t high = 0;
-    const auto code =
-        rd_kafka_query_watermark_offsets(client_.get(), topic.c_str(), p, &low, &high, timeout_ms);
+    const auto code = rd_kafka_query_watermark_offsets(client_.get(), topic.c_str(), p, &low, &high, timeout_ms);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-      return broker_error(bootstrap_, topic + "/" + std::to_string(p) + ": reading the end: " +
-                                          rd_kafka_err2str(code));
+      return broker_error(bootstrap_, topic + "/" + std::to_string(p) + ": reading the end: " + rd_kafka_err2str(code));
     out.push_back(high);
   }
   return out;

@@ -27,8 +27,8 @@ class Admin {
   Status create_topics(const std::vector<TopicSpec>& topics, int replication, int timeout_ms = 30000);
   Status delete_topics(const std::vector<std::string>& names, int timeout_ms = 30000);
   // Settings of topics that differ from the broker's defaults or were set.
-  Result<std::map<std::string, std::map<std::string, std::string>>> configs(
-      const std::vector<std::string>& names, int timeout_ms = 10000);
+  Result<std::map<std::string, std::map<std::string, std::string>>> configs(const std::vector<std::string>& names,
+                                                                            int timeout_ms = 10000);
   Status set_configs(const std::vector<TopicSpec>& topics, int timeout_ms = 10000);
   // Committed offsets of a group; partitions without one are left out.
   Result<std::map<TopicPartition, int64_t>> group_offsets(const std::string& group,
@@ -40,8 +40,7 @@ class Admin {
   // Forgets groups and their offsets; one that is not there is no error, one with members is.
   Status delete_groups(const std::vector<std::string>& groups, int timeout_ms = 30000);
   // Last stable offsets (read_committed end) of all partitions of a topic.
-  Result<std::vector<int64_t>> end_offsets(const std::string& topic, int32_t partitions,
-                                           int timeout_ms = 10000);
+  Result<std::vector<int64_t>> end_offsets(const std::string& topic, int32_t partitions, int timeout_ms = 10000);
   Result<std::string> cluster_id(int timeout_ms = 10000);
 
  private:

@@ -9,9 +9,7 @@
 
 namespace sujip::kafka {
 
-std::string to_string(const TopicPartition& tp) {
-  return tp.topic + "/" + std::to_string(tp.partition);
-}
+std::string to_string(const TopicPartition& tp) { return tp.topic + "/" + std::to_string(tp.partition); }
 
 CallError CallError::take(rd_kafka_error_t* error) {
   CallError out;
@@ -32,8 +30,7 @@ Result<rd_kafka_conf_t*> make_conf(const Config& base, const Config& overrides) 
   const Config common = {{"reconnect.backoff.max.ms", "1000"}};
   for (const Config* part : {&common, &base, &overrides}) {
     for (const auto& [name, value] : *part) {
-      if (rd_kafka_conf_set(conf, name.c_str(), value.c_str(), reason.data(), reason.size()) !=
-          RD_KAFKA_CONF_OK) {
+      if (rd_kafka_conf_set(conf, name.c_str(), value.c_str(), reason.data(), reason.size()) != RD_KAFKA_CONF_OK) {
         rd_kafka_conf_destroy(conf);
         return Error{std::string("Kafka setting refused: ") + reason.data(), name, ""};
       }
@@ -47,11 +44,9 @@ void log_callback(const rd_kafka_t* client, int level, const char* facility, con
   using Clock = std::chrono::steady_clock;
   static std::mutex mutex;
   static std::map<std::string, Clock::time_point> last;
-  const std::string line =
-      std::string(client != nullptr ? rd_kafka_name(client) : "") + " " + facility + " " + text;
+  const std::string line = std::string(client != nullptr ? rd_kafka_name(client) : "") + " " + facility + " " + text;
   // "Coordinator load in progress" and the like belong to every start.
-  const bool usual = line.find("retrying") != std::string::npos ||
-                     std::string_view(facility) == "GETPID";
+  const bool usual = line.find("retrying") != std::string::npos || std::string_view(facility) == "GETPID";
   if (level > 4 || usual) {
     log::debug("kafka: {}", line);
     return;
@@ -67,8 +62,7 @@ void log_callback(const rd_kafka_t* client, int level, const char* facility, con
 }
 
 Error broker_error(const std::string& bootstrap, std::string_view what) {
-  return Error{std::string(what), "Kafka at " + bootstrap,
-               "is the broker running? SUJIP_KAFKA or --kafka names it"};
+  return Error{std::string(what), "Kafka at " + bootstrap, "is the broker running? SUJIP_KAFKA or --kafka names it"};
 }
 
 }  // namespace sujip::kafka

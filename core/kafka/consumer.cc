@@ -79,8 +79,7 @@ Result<std::unique_ptr<Consumer>> Consumer::create(const ConsumerConfig& config)
     base.emplace_back("session.timeout.ms", std::to_string(config.session_timeout_ms));
     base.emplace_back("heartbeat.interval.ms", "500");
     base.emplace_back("partition.assignment.strategy", "range");
-    if (!config.group_instance_id.empty())
-      base.emplace_back("group.instance.id", config.group_instance_id);
+    if (!config.group_instance_id.empty()) base.emplace_back("group.instance.id", config.group_instance_id);
   } else {
     base.emplace_back("group.id", "sujip-unused");  // required by the client, never joined
   }
@@ -118,12 +117,15 @@ void Consumer::abandon() {
   rd_kafka_destroy_flags(client_.release(), RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
 }
 
-bool Consumer::is_fenced() const { return rd_kafka_fatal_error(client_.get(), nullptr, 0) != RD_KAFKA_RESP_ERR_NO_ERROR; }
+bool Consumer::is_fenced() const {
+  return rd_kafka_fatal_error(client_.get(), nullptr, 0) != RD_KAFKA_RESP_ERR_NO_ERROR;
+}
 
 std::optional<bool> Consumer::is_member(int timeout_ms) {
   const rd_kafka_group_list* list = nullptr;
   if (rd_kafka_list_groups(client_.get(), group_.c_str(), &list, timeout_ms) != RD_KAFKA_RESP_ERR_NO_ERROR) return {};
-  const std::unique_ptr<const rd_kafka_group_list, decltype(&rd_kafka_group_list_destroy)> owner(list, rd_kafka_group_list_destroy);
+  const std::unique_ptr<const rd_kafka_group_list, decltype(&rd_kafka_group_list_destroy)> owner(
+      list, rd_kafka_group_list_destroy);
   if (list->group_cnt != 1 || list->groups[0].err != RD_KAFKA_RESP_ERR_NO_ERROR) return {};
   const rd_kafka_group_info& group = list->groups[0];
   if (const std::string_view state = group.state; state != "Stable" && state != "Empty" && state != "Dead") return {};
@@ -131,18 +133,16 @@ std::optional<bool> Consumer::is_member(int timeout_ms) {
                      [&](const rd_kafka_group_member_info& member) { return client_id_ == member.client_id; });
 }
 
-void Consumer::on_rebalance(rd_kafka_t* client, rd_kafka_resp_err_t code,
-                            rd_kafka_topic_partition_list_t* list, void* opaque) {
+void Consumer::on_rebalance(rd_kafka_t* client, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* list,
+                            void* opaque) {
   auto* self = static_cast<Consumer*>(opaque);
   if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS && !self->closing_) {
-    const ListPtr start = self->rebalance_.assigned
-                              ? to_list(self->rebalance_.assigned(from_list(*list)))
-                              : ListPtr(rd_kafka_topic_partition_list_copy(list));
+    const ListPtr start = self->rebalance_.assigned ? to_list(self->rebalance_.assigned(from_list(*list)))
+                                                    : ListPtr(rd_kafka_topic_partition_list_copy(list));
     rd_kafka_assign(client, start.get());
     return;
   }
-  if (self->rebalance_.revoked)
-    self->rebalance_.revoked(from_list(*list), rd_kafka_assignment_lost(client) != 0);
+  if (self->rebalance_.revoked) self->rebalance_.revoked(from_list(*list), rd_kafka_assignment_lost(client) != 0);
   rd_kafka_assign(client, nullptr);
 }
 
@@ -165,15 +165,14 @@ Status Consumer::assign(const std::vector<Position>& positions) {
 }
 
 Status Consumer::add(const Position& position) {
-  const CallError error = CallError::take(
-      rd_kafka_incremental_assign(client_.get(), to_list({position}).get()));
+  const CallError error = CallError::take(rd_kafka_incremental_assign(client_.get(), to_list({position}).get()));
   if (error) return broker_error(bootstrap_, to_string(position.tp) + ": assigning: " + error.text);
   return {};
 }
 
 Status Consumer::remove(const TopicPartition& tp) {
-  const CallError error = CallError::take(
-      rd_kafka_incremental_unassign(client_.get(), to_list({{tp, RD_KAFKA_OFFSET_INVALID}}).get()));
+  const CallError error =
+      CallError::take(rd_kafka_incremental_unassign(client_.get(), to_list({{tp, RD_KAFKA_OFFSET_INVALID}}).get()));
   if (error) return broker_error(bootstrap_, to_string(tp) + ": unassigning: " + error.text);
   return {};
 }
@@ -185,9 +184,9 @@ void Consumer::consume(int timeout_ms, size_t max, std::vector<MessagePtr>& out)
   for (ssize_t i = 0; i < n; ++i) out.emplace_back(batch_[static_cast<size_t>(i)]);
 }
 
-// A client that has prefetched what it may looks a whole second later whether there is room again. Since librdkafka 2.2 that
-// can be set; before, whatever is sent to the broker wakes the thread that looks. So somebody who is behind asks for an
-// end now and then, and does not wait for the answer.
+// A client that has prefetched what it may looks a whole second later whether there is room again. Since librdkafka 2.2
+// that can be set; before, whatever is sent to the broker wakes the thread that looks. So somebody who is behind asks
+// for an end now and then, and does not wait for the answer.
 void Consumer::keep_fetching(size_t taken, size_t max) {
   if (rd_kafka_version() >= kVersionWithQueueBackoff || max == 1) return;
   const auto now = std::chrono::steady_clock::now();
@@ -208,23 +207,21 @@ void Consumer::consume_ready(int timeout_ms, size_t max, std::vector<MessagePtr>
   if (max > 1 && out.size() > before) consume(0, max - 1, out);
 }
 
-Result<std::vector<Position>> Consumer::committed(const std::vector<TopicPartition>& partitions,
-                                                  int timeout_ms) {
+Result<std::vector<Position>> Consumer::committed(const std::vector<TopicPartition>& partitions, int timeout_ms) {
   std::vector<Position> positions;
   for (const TopicPartition& tp : partitions) positions.push_back({tp, RD_KAFKA_OFFSET_INVALID});
   const ListPtr list = to_list(positions);
   const rd_kafka_resp_err_t code = rd_kafka_committed(client_.get(), list.get(), timeout_ms);
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-    return broker_error(bootstrap_, std::string("reading committed offsets: ") +
-                                        rd_kafka_err2str(code));
+    return broker_error(bootstrap_, std::string("reading committed offsets: ") + rd_kafka_err2str(code));
   for (int i = 0; i < list->cnt; ++i) {
     if (list->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR)
-      return broker_error(bootstrap_, std::string("reading committed offsets: ") +
-                                          rd_kafka_err2str(list->elems[i].err));
-    positions[static_cast<size_t>(i)] = {{list->elems[i].topic, list->elems[i].partition},
-                                         list->elems[i].offset,
-                                         {static_cast<const char*>(list->elems[i].metadata),
-                                          list->elems[i].metadata_size}};
+      return broker_error(bootstrap_,
+                          std::string("reading committed offsets: ") + rd_kafka_err2str(list->elems[i].err));
+    positions[static_cast<size_t>(i)] = {
+        {list->elems[i].topic, list->elems[i].partition},
+        list->elems[i].offset,
+        {static_cast<const char*>(list->elems[i].metadata), list->elems[i].metadata_size}};
   }
   return positions;
 }
@@ -236,13 +233,11 @@ Result<Watermarks> Consumer::watermarks(const TopicPartition& tp, int timeout_ms
                                             left_ms);
   });
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-    return broker_error(bootstrap_, to_string(tp) + ": reading watermarks: " +
-                                        rd_kafka_err2str(code));
+    return broker_error(bootstrap_, to_string(tp) + ": reading watermarks: " + rd_kafka_err2str(code));
   return marks;
 }
 
-Result<std::vector<int64_t>> Consumer::ends(const std::vector<TopicPartition>& partitions,
-                                            int timeout_ms) {
+Result<std::vector<int64_t>> Consumer::ends(const std::vector<TopicPartition>& partitions, int timeout_ms) {
   return look_up(partitions, RD_KAFKA_OFFSET_END, timeout_ms);
 }
 
@@ -259,7 +254,8 @@ Result<std::vector<int64_t>> Consumer::offsets_at(const std::vector<TopicPartiti
   return out;
 }
 
-// `what`: a time, RD_KAFKA_OFFSET_BEGINNING or RD_KAFKA_OFFSET_END. An answer below 0 means that there is no record of that time.
+// `what`: a time, RD_KAFKA_OFFSET_BEGINNING or RD_KAFKA_OFFSET_END. An answer below 0 means that there is no record of
+// that time.
 Result<std::vector<int64_t>> Consumer::look_up(const std::vector<TopicPartition>& partitions, int64_t what,
                                                int timeout_ms) {
   std::vector<int64_t> out;
@@ -275,15 +271,12 @@ Result<std::vector<int64_t>> Consumer::look_up(const std::vector<TopicPartition>
     return whole;
   });
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-    return broker_error(bootstrap_, std::string("asking for offsets of partitions: ") +
-                                        rd_kafka_err2str(code));
+    return broker_error(bootstrap_, std::string("asking for offsets of partitions: ") + rd_kafka_err2str(code));
   for (const TopicPartition& tp : partitions) {
-    const auto* found =
-        rd_kafka_topic_partition_list_find(list.get(), tp.topic.c_str(), tp.partition);
+    const auto* found = rd_kafka_topic_partition_list_find(list.get(), tp.topic.c_str(), tp.partition);
     if (found == nullptr || found->err != RD_KAFKA_RESP_ERR_NO_ERROR || (what < 0 && found->offset < 0))
       return broker_error(bootstrap_, to_string(tp) + ": asking for its offsets: " +
-                                          (found == nullptr ? "no answer"
-                                                            : rd_kafka_err2str(found->err)));
+                                          (found == nullptr ? "no answer" : rd_kafka_err2str(found->err)));
     out.push_back(found->offset);
   }
   return out;
@@ -293,8 +286,6 @@ GroupMetadataPtr no_membership(const std::string& group) {
   return GroupMetadataPtr(rd_kafka_consumer_group_metadata_new(group.c_str()));
 }
 
-GroupMetadataPtr Consumer::membership() {
-  return GroupMetadataPtr(rd_kafka_consumer_group_metadata(client_.get()));
-}
+GroupMetadataPtr Consumer::membership() { return GroupMetadataPtr(rd_kafka_consumer_group_metadata(client_.get())); }
 
 }  // namespace sujip::kafka

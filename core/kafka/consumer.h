@@ -37,7 +37,7 @@ struct Watermarks {
 
 struct Position {
   TopicPartition tp;
-  int64_t offset = 0;  // RD_KAFKA_OFFSET_BEGINNING, or an offset
+  int64_t offset = 0;         // RD_KAFKA_OFFSET_BEGINNING, or an offset
   std::string metadata = {};  // a note that is committed with the offset
 };
 
@@ -53,7 +53,8 @@ class Consumer {
   static Result<std::unique_ptr<Consumer>> create(const ConsumerConfig& config);
   ~Consumer();
 
-  // Whether the group has a member with this client's id. Nothing without an answer, and while the group takes members in.
+  // Whether the group has a member with this client's id. Nothing without an answer, and while the group takes members
+  // in.
   std::optional<bool> is_member(int timeout_ms);
   // Whether another client has joined the group under this one's instance id; it does nothing any more then.
   bool is_fenced() const;
@@ -62,7 +63,7 @@ class Consumer {
 
   Status subscribe(const std::vector<std::string>& topics, Rebalance rebalance);
   Status assign(const std::vector<Position>& positions);
-  Status add(const Position& position);        // incremental assign
+  Status add(const Position& position);  // incremental assign
   Status remove(const TopicPartition& tp);
 
   // Up to `max` messages; waits at most timeout_ms (the whole of it unless `max` are there). Messages
@@ -72,8 +73,7 @@ class Consumer {
   void consume_ready(int timeout_ms, size_t max, std::vector<MessagePtr>& out);
 
   // Stable committed offsets of the group; RD_KAFKA_OFFSET_INVALID where there is none.
-  Result<std::vector<Position>> committed(const std::vector<TopicPartition>& partitions,
-                                          int timeout_ms);
+  Result<std::vector<Position>> committed(const std::vector<TopicPartition>& partitions, int timeout_ms);
   Result<Watermarks> watermarks(const TopicPartition& tp, int timeout_ms);
   // The ends (last stable offsets, or what is written when reading uncommitted records too) of many
   // partitions in one request, in the order asked for.
@@ -94,12 +94,10 @@ class Consumer {
   Consumer() = default;
   Result<std::vector<int64_t>> look_up(const std::vector<TopicPartition>& partitions, int64_t what, int timeout_ms);
   void keep_fetching(size_t taken, size_t max);
-  static void on_rebalance(rd_kafka_t*, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t*,
-                           void* opaque);
+  static void on_rebalance(rd_kafka_t*, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t*, void* opaque);
 
   ClientPtr client_;
-  std::unique_ptr<rd_kafka_queue_t, void (*)(rd_kafka_queue_t*)> queue_{nullptr,
-                                                                        rd_kafka_queue_destroy};
+  std::unique_ptr<rd_kafka_queue_t, void (*)(rd_kafka_queue_t*)> queue_{nullptr, rd_kafka_queue_destroy};
   std::vector<rd_kafka_message_t*> batch_;
   Rebalance rebalance_;
   std::string bootstrap_;

@@ -9,8 +9,7 @@ std::vector<Header> headers_of(const rd_kafka_message_t& m) {
   const char* name = nullptr;
   const void* value = nullptr;
   size_t size = 0;
-  for (size_t i = 0;
-       rd_kafka_header_get_all(headers, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR; ++i)
+  for (size_t i = 0; rd_kafka_header_get_all(headers, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR; ++i)
     out.push_back({name, {static_cast<const char*>(value), value == nullptr ? 0 : size}});
   return out;
 }
@@ -20,8 +19,7 @@ std::optional<std::string_view> header_of(const rd_kafka_message_t& m, const cha
   if (rd_kafka_message_headers(&m, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) return std::nullopt;
   const void* value = nullptr;
   size_t size = 0;
-  if (rd_kafka_header_get_last(headers, name, &value, &size) != RD_KAFKA_RESP_ERR_NO_ERROR)
-    return std::nullopt;
+  if (rd_kafka_header_get_last(headers, name, &value, &size) != RD_KAFKA_RESP_ERR_NO_ERROR) return std::nullopt;
   return std::string_view(static_cast<const char*>(value), value == nullptr ? 0 : size);
 }
 

@@ -64,9 +64,8 @@ void Producer::on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, void*
   auto* self = static_cast<Producer*>(opaque);
   metrics::counter("producer_failures_total", {{"topic", self->label(rd_kafka_topic_name(message->rkt))}}).Increment();
   if (!self->delivery_error_.empty()) return;
-  self->delivery_error_ = std::string(rd_kafka_topic_name(message->rkt)) + "/" +
-                          std::to_string(message->partition) + ": " +
-                          rd_kafka_err2str(message->err);
+  self->delivery_error_ = std::string(rd_kafka_topic_name(message->rkt)) + "/" + std::to_string(message->partition) +
+                          ": " + rd_kafka_err2str(message->err);
 }
 
 rd_kafka_topic_t* Producer::topic(const std::string& name) {
@@ -97,8 +96,7 @@ std::string Producer::label(const std::string& topic) const {
 }
 
 Status Producer::produce(rd_kafka_topic_t* topic, int32_t partition, std::string_view key,
-                         std::optional<std::string_view> value, std::span<const Header> headers,
-                         int64_t timestamp_ms) {
+                         std::optional<std::string_view> value, std::span<const Header> headers, int64_t timestamp_ms) {
   // librdkafka reads through the pointer only; its signature predates const.
   void* const payload = value ? const_cast<char*>(value->data()) : nullptr;
   const size_t payload_size = value ? value->size() : 0;
@@ -107,17 +105,16 @@ Status Producer::produce(rd_kafka_topic_t* topic, int32_t partition, std::string
     if (!headers.empty()) {
       list = rd_kafka_headers_new(headers.size());
       for (const Header& h : headers)
-        rd_kafka_header_add(list, h.name.data(), static_cast<ssize_t>(h.name.size()),
-                            h.value.data(), static_cast<ssize_t>(h.value.size()));
+        rd_kafka_header_add(list, h.name.data(), static_cast<ssize_t>(h.name.size()), h.value.data(),
+                            static_cast<ssize_t>(h.value.size()));
     }
     // The macros of producev cast the C way.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wold-style-cast"
     const rd_kafka_resp_err_t code = rd_kafka_producev(
-        client_.get(), RD_KAFKA_V_RKT(topic), RD_KAFKA_V_PARTITION(partition),
-        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key.data(), key.size()),
-        RD_KAFKA_V_VALUE(payload, payload_size), RD_KAFKA_V_TIMESTAMP(timestamp_ms),
-        RD_KAFKA_V_HEADERS(list), RD_KAFKA_V_END);
+        client_.get(), RD_KAFKA_V_RKT(topic), RD_KAFKA_V_PARTITION(partition), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+        RD_KAFKA_V_KEY(key.data(), key.size()), RD_KAFKA_V_VALUE(payload, payload_size),
+        RD_KAFKA_V_TIMESTAMP(timestamp_ms), RD_KAFKA_V_HEADERS(list), RD_KAFKA_V_END);
 #pragma GCC diagnostic pop
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
       count(topic, 1, payload_size);
@@ -173,8 +170,7 @@ Status Producer::flush(int timeout_ms) {
   if (!delivery_error_.empty())
     return Error{"delivering: " + std::exchange(delivery_error_, {}), "Kafka at " + bootstrap_, ""};
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-    return broker_error(bootstrap_, "records not acknowledged in time: " +
-                                        std::to_string(queued()) + " left");
+    return broker_error(bootstrap_, "records not acknowledged in time: " + std::to_string(queued()) + " left");
   count_acknowledged();
   return {};
 }
@@ -189,15 +185,11 @@ CallError Producer::init_transactions(int timeout_ms) {
   }
 }
 
-CallError Producer::begin_transaction() {
-  return CallError::take(rd_kafka_begin_transaction(client_.get()));
-}
+CallError Producer::begin_transaction() { return CallError::take(rd_kafka_begin_transaction(client_.get())); }
 
 CallError Producer::send_offsets(const rd_kafka_topic_partition_list_t* offsets,
-                                 const rd_kafka_consumer_group_metadata_t* membership,
-                                 int timeout_ms) {
-  return CallError::take(
-      rd_kafka_send_offsets_to_transaction(client_.get(), offsets, membership, timeout_ms));
+                                 const rd_kafka_consumer_group_metadata_t* membership, int timeout_ms) {
+  return CallError::take(rd_kafka_send_offsets_to_transaction(client_.get(), offsets, membership, timeout_ms));
 }
 
 CallError Producer::commit_transaction(int timeout_ms) {

@@ -35,8 +35,7 @@ class Producer {
   // for librdkafka's default. `value` null (data() == nullptr) is a tombstone. timestamp_ms 0 = now.
   // Errors of delivery show up in flush() or commit().
   Status produce(rd_kafka_topic_t* topic, int32_t partition, std::string_view key,
-                 std::optional<std::string_view> value, std::span<const Header> headers = {},
-                 int64_t timestamp_ms = 0);
+                 std::optional<std::string_view> value, std::span<const Header> headers = {}, int64_t timestamp_ms = 0);
 
   // Queues all records of the batch, in order, and empties it. As produce(), without headers.
   Status produce(rd_kafka_topic_t* topic, int32_t partition, RecordBatch& batch);

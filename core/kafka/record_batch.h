@@ -22,8 +22,8 @@ class RecordBatch {
   void add(std::string_view key, std::optional<std::string_view> value) {
     bytes_ += key;
     if (value) bytes_ += *value;
-    records_.push_back({static_cast<uint32_t>(key.size()),
-                        static_cast<uint32_t>(value ? value->size() : 0), !value.has_value()});
+    records_.push_back(
+        {static_cast<uint32_t>(key.size()), static_cast<uint32_t>(value ? value->size() : 0), !value.has_value()});
   }
   void clear() {
     bytes_.clear();

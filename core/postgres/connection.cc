@@ -77,13 +77,10 @@ std::string_view Rows::name(int column) const {
   return name == nullptr ? "" : name;
 }
 
-bool Rows::is_null(int row, int column) const {
-  return PQgetisnull(result_.get(), row, column) != 0;
-}
+bool Rows::is_null(int row, int column) const { return PQgetisnull(result_.get(), row, column) != 0; }
 
 std::string_view Rows::text(int row, int column) const {
-  return {PQgetvalue(result_.get(), row, column),
-          static_cast<size_t>(PQgetlength(result_.get(), row, column))};
+  return {PQgetvalue(result_.get(), row, column), static_cast<size_t>(PQgetlength(result_.get(), row, column))};
 }
 
 std::optional<std::string> Rows::maybe_text(int row, int column) const {
@@ -137,16 +134,8 @@ Result<Connection> Connection::open(const std::string& uri, const ConnectOptions
                               "keepalives_count",
                               "tcp_user_timeout",
                               nullptr};
-  const char* const values[] = {options.application_name.c_str(),
-                                uri.c_str(),
-                                timeout.c_str(),
-                                "UTF8",
-                                "1",
-                                "10",
-                                "5",
-                                "3",
-                                "30000",
-                                nullptr};
+  const char* const values[] = {
+      options.application_name.c_str(), uri.c_str(), timeout.c_str(), "UTF8", "1", "10", "5", "3", "30000", nullptr};
   auto session = std::make_unique<Session>();
   session->conn = PQconnectdbParams(keys, values, 1);
   if (session->conn == nullptr) {
@@ -184,8 +173,7 @@ Error Connection::lost_or(std::string_view doing, pg_result* result) {
   const char* state = result == nullptr ? nullptr : PQresultErrorField(result, PG_DIAG_SQLSTATE);
   session_->sqlstate = state == nullptr ? "" : state;
   std::string reason;
-  if (const char* primary =
-          result == nullptr ? nullptr : PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY)) {
+  if (const char* primary = result == nullptr ? nullptr : PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY)) {
     reason = tidy(primary);
     if (const char* detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL)) {
       reason += ": " + tidy(detail);
@@ -211,16 +199,14 @@ Result<Rows> Connection::finish(pg_result* result, std::string_view doing) {
   return rows;
 }
 
-Result<Rows> Connection::exec(const std::string& sql) {
-  return finish(PQexec(session_->conn, sql.c_str()), sql);
-}
+Result<Rows> Connection::exec(const std::string& sql) { return finish(PQexec(session_->conn, sql.c_str()), sql); }
 
 Result<Rows> Connection::query_params(const std::string& sql, std::span<const Param> params) {
   std::vector<const char*> texts;
   texts.reserve(params.size());
   for (const Param& param : params) texts.push_back(param.c_str());
-  return finish(PQexecParams(session_->conn, sql.c_str(), static_cast<int>(texts.size()), nullptr,
-                             texts.data(), nullptr, nullptr, 0),
+  return finish(PQexecParams(session_->conn, sql.c_str(), static_cast<int>(texts.size()), nullptr, texts.data(),
+                             nullptr, nullptr, 0),
                 sql);
 }
 
@@ -231,9 +217,7 @@ Status Connection::prepare(const std::string& name, const std::string& sql) {
   return {};
 }
 
-bool Connection::prepared(const std::string& name) const {
-  return session_->prepared.contains(name);
-}
+bool Connection::prepared(const std::string& name) const { return session_->prepared.contains(name); }
 
 Result<Rows> Connection::run_params(const std::string& name, std::span<const Param> params) {
   std::vector<const char*> texts;
@@ -243,9 +227,9 @@ Result<Rows> Connection::run_params(const std::string& name, std::span<const Par
 }
 
 Result<Rows> Connection::run_texts(const std::string& name, std::span<const char* const> texts) {
-  return finish(PQexecPrepared(session_->conn, name.c_str(), static_cast<int>(texts.size()),
-                               texts.data(), nullptr, nullptr, 0),
-                name);
+  return finish(
+      PQexecPrepared(session_->conn, name.c_str(), static_cast<int>(texts.size()), texts.data(), nullptr, nullptr, 0),
+      name);
 }
 
 void Connection::forget_prepared() {
@@ -324,8 +308,7 @@ Result<std::optional<std::pair<std::string, std::string>>> Connection::wait_noti
   if (auto found = take()) return found;
   pollfd fd{PQsocket(session_->conn), POLLIN, 0};
   if (fd.fd < 0) return lost_or("waiting for a notification", nullptr);
-  if (poll(&fd, 1, static_cast<int>(timeout.count())) > 0 &&
-      PQconsumeInput(session_->conn) != 1) {
+  if (poll(&fd, 1, static_cast<int>(timeout.count())) > 0 && PQconsumeInput(session_->conn) != 1) {
     return lost_or("waiting for a notification", nullptr);
   }
   return take();
@@ -344,8 +327,8 @@ Trouble trouble_of(std::string_view sqlstate, bool connected) {
   if (group == "08" || sqlstate == "57P01" || sqlstate == "57P02" || sqlstate == "57P03") {
     return Trouble::connection;
   }
-  if (group == "53" || group == "58" || group == "57" || group == "28" || group == "25" ||
-      sqlstate == "42501" || group == "XX") {
+  if (group == "53" || group == "58" || group == "57" || group == "28" || group == "25" || sqlstate == "42501" ||
+      group == "XX") {
     return Trouble::environment;
   }
   return Trouble::statement;

@@ -146,8 +146,7 @@ class Connection {
   void cancel();
 
   // LISTEN/NOTIFY: waits up to `timeout` for a notification; (channel, payload) or nothing.
-  Result<std::optional<std::pair<std::string, std::string>>> wait_notification(
-      std::chrono::milliseconds timeout);
+  Result<std::optional<std::pair<std::string, std::string>>> wait_notification(std::chrono::milliseconds timeout);
 
   pg_conn* native();
 

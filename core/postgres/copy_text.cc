@@ -43,11 +43,20 @@ char* write_copy_text(char* out, std::string_view text) {
     out += clean;
     if (clean == text.size()) break;
     switch (const char c = text[clean]) {
-      case '\t': *out++ = '\\', *out++ = 't'; break;
-      case '\n': *out++ = '\\', *out++ = 'n'; break;
-      case '\r': *out++ = '\\', *out++ = 'r'; break;
-      case '\\': *out++ = '\\', *out++ = '\\'; break;
-      default: *out++ = c;
+      case '\t':
+        *out++ = '\\', *out++ = 't';
+        break;
+      case '\n':
+        *out++ = '\\', *out++ = 'n';
+        break;
+      case '\r':
+        *out++ = '\\', *out++ = 'r';
+        break;
+      case '\\':
+        *out++ = '\\', *out++ = '\\';
+        break;
+      default:
+        *out++ = c;
     }
     text.remove_prefix(clean + 1);
   }

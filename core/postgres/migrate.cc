@@ -55,8 +55,8 @@ Result<std::vector<File>> read_files(const std::filesystem::path& dir) {
     file.migration = {number, name, sha256(file.sql)};
     auto [at, fresh] = by_number.emplace(number, std::move(file));
     if (!fresh) {
-      return Error{"two migrations have the number " + std::to_string(number) + ": " +
-                       at->second.migration.name + " and " + name,
+      return Error{"two migrations have the number " + std::to_string(number) + ": " + at->second.migration.name +
+                       " and " + name,
                    dir.string(), "give one of them the next free number"};
     }
   }
@@ -66,17 +66,14 @@ Result<std::vector<File>> read_files(const std::filesystem::path& dir) {
 }
 
 // The files not yet applied; refuses applied ones that changed.
-Result<std::vector<File>> unapplied(Connection& connection, const std::filesystem::path& dir,
-                                    int& already) {
+Result<std::vector<File>> unapplied(Connection& connection, const std::filesystem::path& dir, int& already) {
   SUJIP_TRY(auto files, read_files(dir));
   SUJIP_TRY(auto there, connection.query("select to_regclass('sujip.schema_migration') is not null"));
   std::map<int, std::pair<std::string, std::string>> applied;
   if (there.boolean(0, 0)) {
-    SUJIP_TRY(auto rows,
-              connection.query("select number, name, checksum from sujip.schema_migration"));
+    SUJIP_TRY(auto rows, connection.query("select number, name, checksum from sujip.schema_migration"));
     for (int i = 0; i < rows.size(); ++i) {
-      applied[static_cast<int>(rows.integer(i, 0))] = {std::string(rows.text(i, 1)),
-                                                       std::string(rows.text(i, 2))};
+      applied[static_cast<int>(rows.integer(i, 0))] = {std::string(rows.text(i, 1)), std::string(rows.text(i, 2))};
     }
   }
   std::vector<File> fresh;
@@ -87,8 +84,7 @@ Result<std::vector<File>> unapplied(Connection& connection, const std::filesyste
       continue;
     }
     if (found->second.second != file.migration.checksum) {
-      return Error{"file changed after it was applied as " + found->second.first,
-                   (dir / file.migration.name).string(),
+      return Error{"file changed after it was applied as " + found->second.first, (dir / file.migration.name).string(),
                    "restore the file and put the change into a new one with the next number"};
     }
   }
@@ -103,9 +99,8 @@ Status apply(Connection& connection, const File& file, const std::filesystem::pa
     error.where = (dir / file.migration.name).string() + " on " + connection.where();
     return error;
   }
-  SUJIP_CHECK_OK(connection.query(
-      "insert into sujip.schema_migration (number, name, checksum) values ($1, $2, $3)",
-      file.migration.number, file.migration.name, file.migration.checksum));
+  SUJIP_CHECK_OK(connection.query("insert into sujip.schema_migration (number, name, checksum) values ($1, $2, $3)",
+                                  file.migration.number, file.migration.name, file.migration.checksum));
   return transaction.commit();
 }
 
@@ -134,11 +129,11 @@ class AdvisoryLock {
 Result<MigrationReport> migrate(Connection& connection, const std::filesystem::path& dir) {
   SUJIP_CHECK_OK(AdvisoryLock::take(connection));
   const AdvisoryLock lock(connection);
-  SUJIP_CHECK_OK(connection.exec(
-      "create schema if not exists sujip;"
-      "create table if not exists sujip.schema_migration ("
-      "  number int primary key, name text not null, checksum text not null,"
-      "  applied_at timestamptz not null default now())"));
+  SUJIP_CHECK_OK(
+      connection.exec("create schema if not exists sujip;"
+                      "create table if not exists sujip.schema_migration ("
+                      "  number int primary key, name text not null, checksum text not null,"
+                      "  applied_at timestamptz not null default now())"));
   MigrationReport report;
   SUJIP_TRY(const auto files, unapplied(connection, dir, report.already));
   for (const File& file : files) {
@@ -148,8 +143,7 @@ Result<MigrationReport> migrate(Connection& connection, const std::filesystem::p
   return report;
 }
 
-Result<std::vector<Migration>> pending_migrations(Connection& connection,
-                                                  const std::filesystem::path& dir) {
+Result<std::vector<Migration>> pending_migrations(Connection& connection, const std::filesystem::path& dir) {
   int already = 0;
   SUJIP_TRY(const auto files, unapplied(connection, dir, already));
   std::vector<Migration> out;

@@ -26,7 +26,6 @@ struct MigrationReport {
 Result<MigrationReport> migrate(Connection& connection, const std::filesystem::path& dir);
 
 // What would be applied; changes nothing.
-Result<std::vector<Migration>> pending_migrations(Connection& connection,
-                                                  const std::filesystem::path& dir);
+Result<std::vector<Migration>> pending_migrations(Connection& connection, const std::filesystem::path& dir);
 
 }  // namespace sujip::pg

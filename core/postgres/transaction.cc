@@ -11,8 +11,7 @@ Result<Transaction> Transaction::begin(Connection& connection, const std::string
   return Transaction(connection);
 }
 
-Transaction::Transaction(Transaction&& other) noexcept
-    : connection_(std::exchange(other.connection_, nullptr)) {}
+Transaction::Transaction(Transaction&& other) noexcept : connection_(std::exchange(other.connection_, nullptr)) {}
 
 Transaction::~Transaction() { rollback(); }
 

@@ -35,9 +35,7 @@ void add_list(std::string& out, std::string_view name, const List& list, const W
 
 std::string board_json(const BoardData& data, bool stale) {
   std::string out = "{";
-  const auto field = [&out](std::string_view name, const auto& value) {
-    append_json_field(out, name, value);
-  };
+  const auto field = [&out](std::string_view name, const auto& value) { append_json_field(out, name, value); };
   add_time(out, "at", data.at);
   field("version", data.version);
   append_json_name(out, "stale");

@@ -18,8 +18,7 @@ using Response = http::Server::Response;
 
 View view_of(const Request& request) {
   View view;
-  view.language = choose_language(request.param("lang"), request.cookie("lang"),
-                                  request.header("accept-language"));
+  view.language = choose_language(request.param("lang"), request.cookie("lang"), request.header("accept-language"));
   view.source = std::string(request.param("source"));
   view.before = std::string(request.param("before"));
   view.only_problems = request.param("only") == "problems";
@@ -33,8 +32,7 @@ Response html(const Request& request, const View& view, std::string body, int st
   response.body = std::move(body);
   if (!request.param("lang").empty())
     response.headers.emplace_back(
-        "Set-Cookie", fmt::format("lang={}; Path=/; Max-Age=31536000; SameSite=Lax; HttpOnly",
-                                  code_of(view.language)));
+        "Set-Cookie", fmt::format("lang={}; Path=/; Max-Age=31536000; SameSite=Lax; HttpOnly", code_of(view.language)));
   return response;
 }
 
@@ -108,8 +106,7 @@ Response BoardServer::page(const Request& request) const {
     same.headers.emplace_back("ETag", tag);
     return same;
   }
-  Response response = html(request, view, part ? board_main(*snapshot.data, view)
-                                               : board_page(*snapshot.data, view));
+  Response response = html(request, view, part ? board_main(*snapshot.data, view) : board_page(*snapshot.data, view));
   if (part) response.headers.emplace_back("ETag", tag);
   return response;
 }
@@ -141,12 +138,10 @@ Response BoardServer::cell(const Request& request) const {
   const auto log = monitoring::read_slice_log(*connection, scope.source, scope.account, scope.slice, run);
   if (!log) return html(request, view, message_page(view, "unavailable"), 503);
   const auto day = Day::parse(scope.slice);
-  const std::string title =
-      fmt::format("{} · {}{}{}", scope.source, scope.account, scope.slice.empty() ? "" : " · ",
-                  day ? day_text(view.language, *day) : scope.slice);
+  const std::string title = fmt::format("{} · {}{}{}", scope.source, scope.account, scope.slice.empty() ? "" : " · ",
+                                        day ? day_text(view.language, *day) : scope.slice);
   const bool known = !slices.empty() || !log->runs.empty() || !log->stages.empty();
-  return html(request, view, cell_page(*log, slices, view, title, request.param("part") == "panel"),
-              known ? 200 : 404);
+  return html(request, view, cell_page(*log, slices, view, title, request.param("part") == "panel"), known ? 200 : 404);
 }
 
 }  // namespace sujip::board

@@ -9,12 +9,23 @@ std::string escape(std::string_view text) {
   out.reserve(text.size());
   for (const char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      case '\'': out += "&#39;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      default:
+        out += c;
     }
   }
   return out;
@@ -31,19 +42,14 @@ std::string number(int64_t value) {
 }
 
 std::string day_text(Language language, Day day) {
-  return fmt::format("{} ({})", day.str(),
-                     word(language, "weekday." + std::to_string(day.iso_weekday())));
+  return fmt::format("{} ({})", day.str(), word(language, "weekday." + std::to_string(day.iso_weekday())));
 }
 
 std::string clock_text(TimeMs at) { return seoul_text(at).substr(11, 5); }
 
-std::string time_text(Language language, TimeMs at) {
-  return day_text(language, seoul_day(at)) + " " + clock_text(at);
-}
+std::string time_text(Language language, TimeMs at) { return day_text(language, seoul_day(at)) + " " + clock_text(at); }
 
-std::string time_text(Language language, std::optional<TimeMs> at) {
-  return at ? time_text(language, *at) : "–";
-}
+std::string time_text(Language language, std::optional<TimeMs> at) { return at ? time_text(language, *at) : "–"; }
 
 std::string duration_text(int64_t ms) {
   if (ms < 1000) return fmt::format("{} ms", ms);

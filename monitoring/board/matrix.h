@@ -18,8 +18,8 @@ struct Cell {
 
 struct MatrixRow {
   std::string account;
-  std::string section;  // only of snapshot sources
-  std::vector<Cell> cells;  // as many as columns
+  std::string section;       // only of snapshot sources
+  std::vector<Cell> cells;   // as many as columns
   bool has_problem = false;  // in any column, shown or not
 };
 

@@ -143,8 +143,7 @@ std::string_view word(Language language, std::string_view id) {
 
 std::string_view code_of(Language language) { return language == Language::ko ? "ko" : "en"; }
 
-Language choose_language(std::string_view param, std::string_view cookie,
-                         std::string_view accept_language) {
+Language choose_language(std::string_view param, std::string_view cookie, std::string_view accept_language) {
   for (const std::string_view wish : {param, cookie}) {
     if (wish == "ko") return Language::ko;
     if (wish == "en") return Language::en;

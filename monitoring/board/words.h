@@ -21,7 +21,6 @@ std::string_view word(Language language, std::string_view id);
 std::string_view code_of(Language language);  // "ko", "en"
 
 // ?lang= wins over the cookie, the cookie over Accept-Language; Korean when nothing decides.
-Language choose_language(std::string_view param, std::string_view cookie,
-                         std::string_view accept_language);
+Language choose_language(std::string_view param, std::string_view cookie, std::string_view accept_language);
 
 }  // namespace sujip::board

@@ -27,22 +27,17 @@ std::string_view said_by_person(const ScopeRun& run) {
 
 }  // namespace
 
-CoordinatorTask::CoordinatorTask(int32_t partition, TaskStore& store)
-    : partition_(partition), store_(store) {}
+CoordinatorTask::CoordinatorTask(int32_t partition, TaskStore& store) : partition_(partition), store_(store) {}
 
-std::vector<std::string> CoordinatorTask::state_topics() const {
-  return {std::string(topics::kScopeRun)};
-}
+std::vector<std::string> CoordinatorTask::state_topics() const { return {std::string(topics::kScopeRun)}; }
 
 Outcome overall_outcome(const ScopeRun& run) {
   const auto any = [&](Outcome o) {
-    return std::any_of(run.tallies.begin(), run.tallies.end(),
-                       [o](const auto& t) { return t.second.outcome == o; });
+    return std::any_of(run.tallies.begin(), run.tallies.end(), [o](const auto& t) { return t.second.outcome == o; });
   };
   const auto all = [&](Outcome o) {
     return static_cast<int>(run.tallies.size()) == run.partitions &&
-           std::all_of(run.tallies.begin(), run.tallies.end(),
-                       [o](const auto& t) { return t.second.outcome == o; });
+           std::all_of(run.tallies.begin(), run.tallies.end(), [o](const auto& t) { return t.second.outcome == o; });
   };
   if (any(Outcome::incomplete)) return Outcome::incomplete;
   if (any(Outcome::old)) return Outcome::old;
@@ -54,8 +49,7 @@ Outcome overall_outcome(const ScopeRun& run) {
 }
 
 void CoordinatorTask::process(const Record& record, Outputs& outputs) {
-  auto tally = record.value ? decode_tally(*record.value)
-                            : Result<Tally>(Error{"a tombstone is no tally", "", ""});
+  auto tally = record.value ? decode_tally(*record.value) : Result<Tally>(Error{"a tombstone is no tally", "", ""});
   const auto scope = tally.ok() ? Scope::parse(tally->subject) : std::nullopt;
   if (!scope) {
     outputs.dead_letter(record, "", "", "", tally.ok() ? "not a scope" : tally.error().message());
@@ -100,8 +94,7 @@ void CoordinatorTask::process(const Record& record, Outputs& outputs) {
 void CoordinatorTask::take(ScopeRun& run, Tally& tally) {
   const auto before = run.tallies.find(tally.partition);
   // What happens to a held run later (overtaken, rejected) keeps the counts of what it would have done.
-  if (before != run.tallies.end() && tally.outcome != Outcome::released &&
-      tally.outcome != Outcome::pending)
+  if (before != run.tallies.end() && tally.outcome != Outcome::released && tally.outcome != Outcome::pending)
     tally.counts = before->second.counts;
   run.tallies[tally.partition] = tally;
   if (!tally.by.empty()) run.by = tally.by;
@@ -172,16 +165,25 @@ void CoordinatorTask::tell(const ScopeRun& run, int32_t partition, Outputs& outp
     outputs.emit_control(run.topic, partition, run.scope, run.run, RecordKind::verdict, encode(verdict));
   };
   switch (run.outcome) {
-    case Outcome::accepted: write(Decision::accept, kByCoordinator, run.reason); break;
-    case Outcome::partial: write(Decision::accept_partial, kByCoordinator, run.reason); break;
+    case Outcome::accepted:
+      write(Decision::accept, kByCoordinator, run.reason);
+      break;
+    case Outcome::partial:
+      write(Decision::accept_partial, kByCoordinator, run.reason);
+      break;
     case Outcome::held:
-    case Outcome::overtaken: write(Decision::hold, kByCoordinator, run.reason); break;
+    case Outcome::overtaken:
+      write(Decision::hold, kByCoordinator, run.reason);
+      break;
     case Outcome::released:
       write(Decision::hold, kByCoordinator, run.reason);
       write(Decision::release, run.by, said_by_person(run));
       break;
-    case Outcome::rejected: write(Decision::reject, run.by, said_by_person(run)); break;
-    default: write(Decision::reject, kByCoordinator, run.reason);
+    case Outcome::rejected:
+      write(Decision::reject, run.by, said_by_person(run));
+      break;
+    default:
+      write(Decision::reject, kByCoordinator, run.reason);
   }
 }
 
@@ -206,15 +208,17 @@ void CoordinatorTask::run_log(const ScopeRun& run, TimeMs at, Outputs& outputs) 
       break;
     case Outcome::old:
     case Outcome::overtaken:
-    case Outcome::rejected: entry.state = "skipped"; break;
-    default: entry.state = "finished";
+    case Outcome::rejected:
+      entry.state = "skipped";
+      break;
+    default:
+      entry.state = "finished";
   }
   entry.message = std::string(name_of(run.outcome)) + (run.reason.empty() ? "" : ": " + run.reason);
   outputs.emit(topics::kRunLog, Outputs::kByKey, run.scope.subject(), encode(entry));
 }
 
-Status CoordinatorTask::restore(std::string_view, std::string_view,
-                                std::optional<std::string_view> value) {
+Status CoordinatorTask::restore(std::string_view, std::string_view, std::optional<std::string_view> value) {
   if (!value) return {};
   SUJIP_TRY(const ScopeRun run, decode_scope_run(*value));
   Block& block = store_.block(kRunSpace, scope_hash(run.scope.subject()));

@@ -21,8 +21,7 @@ class CoordinatorTask : public Task {
 
   void process(const Record& record, Outputs& outputs) override;
   std::vector<std::string> state_topics() const override;
-  Status restore(std::string_view topic, std::string_view key,
-                 std::optional<std::string_view> value) override;
+  Status restore(std::string_view topic, std::string_view key, std::optional<std::string_view> value) override;
 
  private:
   void take(ScopeRun& run, Tally& tally);

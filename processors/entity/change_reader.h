@@ -13,8 +13,8 @@ struct ReadChange {
   int64_t rev = 0;           // offset behind the input record that made it
 };
 
-// Fills `row` (texts of it lie in `event`) and `out`. False when the event is not exactly in the form of the writer with
-// the fields that `dataset` has now, or has an escape in one of its texts: it must be parsed then.
+// Fills `row` (texts of it lie in `event`) and `out`. False when the event is not exactly in the form of the writer
+// with the fields that `dataset` has now, or has an escape in one of its texts: it must be parsed then.
 bool read_change(const Dataset& dataset, std::string_view event, RowBuilder& row, ReadChange& out);
 
 }  // namespace sujip

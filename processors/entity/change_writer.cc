@@ -14,8 +14,8 @@ constexpr size_t kFixedRoom = 128;  // of a change event, but for its rows and i
 
 }  // namespace
 
-void ChangeWriter::start(const Dataset& dataset, const Scope& scope, std::string_view subject,
-                         std::string_view run, TimeMs ts_ms, int32_t partition) {
+void ChangeWriter::start(const Dataset& dataset, const Scope& scope, std::string_view subject, std::string_view run,
+                         TimeMs ts_ms, int32_t partition) {
   partition_ = partition;
   if (dataset_ == &dataset && ts_ms_ == ts_ms && subject_ == subject && run_ == run) return;
   if (dataset_ != &dataset) topic_ = dataset.change_topic();
@@ -33,8 +33,8 @@ void ChangeWriter::start(const Dataset& dataset, const Scope& scope, std::string
   append_json_name(tail_, "rev");
 }
 
-void ChangeWriter::write(const std::vector<FieldValue>* before, const std::vector<FieldValue>* after,
-                         bool minor, int64_t rev, Outputs& outputs) {
+void ChangeWriter::write(const std::vector<FieldValue>* before, const std::vector<FieldValue>* after, bool minor,
+                         int64_t rev, Outputs& outputs) {
   const std::vector<FieldValue>& known = after != nullptr ? *after : *before;
   size_t room = kFixedRoom + tail_.size() + 2 * row_json_room(*dataset_, known);
   if (before != nullptr && after != nullptr) room += row_json_room(*dataset_, *before);
@@ -62,8 +62,7 @@ void ChangeWriter::write(const std::vector<FieldValue>* before, const std::vecto
 void count_changes(const std::string& source, const Counts& c) {
   const auto add = [&](const char* kind, int64_t n) {
     if (n > 0)
-      metrics::counter("changes_total", {{"medium", source}, {"kind", kind}})
-          .Increment(static_cast<double>(n));
+      metrics::counter("changes_total", {{"medium", source}, {"kind", kind}}).Increment(static_cast<double>(n));
   };
   add("created", c.created);
   add("updated", c.updated);

@@ -15,11 +15,11 @@ namespace sujip {
 class ChangeWriter {
  public:
   // What all changes of one run share. `run` may be "" for plain upserts.
-  void start(const Dataset& dataset, const Scope& scope, std::string_view subject,
-             std::string_view run, TimeMs ts_ms, int32_t partition);
+  void start(const Dataset& dataset, const Scope& scope, std::string_view subject, std::string_view run, TimeMs ts_ms,
+             int32_t partition);
   // before/after null as the change has them; `rev` grows with every change of a key.
-  void write(const std::vector<FieldValue>* before, const std::vector<FieldValue>* after, bool minor,
-             int64_t rev, Outputs& outputs);
+  void write(const std::vector<FieldValue>* before, const std::vector<FieldValue>* after, bool minor, int64_t rev,
+             Outputs& outputs);
 
  private:
   const Dataset* dataset_ = nullptr;

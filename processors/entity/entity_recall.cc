@@ -1,7 +1,7 @@
 // Rows of runs that are not in memory are read again from the raw log: after a restart, and when there were too many.
 //
-// Every run that was under way when a process ended is needed again, and a reading of the log costs a round trip and all
-// records between a run's begin and now. So one reading serves all runs that lie near each other.
+// Every run that was under way when a process ended is needed again, and a reading of the log costs a round trip and
+// all records between a run's begin and now. So one reading serves all runs that lie near each other.
 
 #include "processors/entity/entity_task.h"
 
@@ -54,29 +54,35 @@ void EntityTask::recall(Run& run, int64_t last) {
       first = std::min(first, r.begin_offset);
     }
   for (Run* r : wanted) r->start_reading();
-  read_rows(first, last, [&](const RawMeta& meta) -> Place {
-    const auto scope = active_.find(meta.subject);
-    const auto id = RunId::parse(meta.run);
-    if (scope == active_.end() || !id) return {};
-    Run* r = scope->second->find(*id);
-    if (r == nullptr || r->rows_at != RowsAt::reading) return {};
-    return {scope->second.get(), r};
-  }, [&](Run& r, int64_t bytes) {
-    room -= bytes;
-    if (room >= 0 || &r == &run) return;
-    room += static_cast<int64_t>(r.rows.bytes());
-    r.drop_rows(RowsAt::dropped);
-  });
+  read_rows(
+      first, last,
+      [&](const RawMeta& meta) -> Place {
+        const auto scope = active_.find(meta.subject);
+        const auto id = RunId::parse(meta.run);
+        if (scope == active_.end() || !id) return {};
+        Run* r = scope->second->find(*id);
+        if (r == nullptr || r->rows_at != RowsAt::reading) return {};
+        return {scope->second.get(), r};
+      },
+      [&](Run& r, int64_t bytes) {
+        room -= bytes;
+        if (room >= 0 || &r == &run) return;
+        room += static_cast<int64_t>(r.rows.bytes());
+        r.drop_rows(RowsAt::dropped);
+      });
   for (Run* r : wanted)
     if (r->rows_at == RowsAt::reading) r->rows_at = RowsAt::memory;
 }
 
 void EntityTask::recall_held(ActiveScope& scope, Run& run, int64_t last) {
   run.start_reading();
-  read_rows(run.begin_offset, last, [&](const RawMeta& meta) -> Place {
-    if (meta.subject != scope.subject || RunId::parse(meta.run) != run.id()) return {};
-    return {&scope, &run};
-  }, [](Run&, int64_t) {});
+  read_rows(
+      run.begin_offset, last,
+      [&](const RawMeta& meta) -> Place {
+        if (meta.subject != scope.subject || RunId::parse(meta.run) != run.id()) return {};
+        return {&scope, &run};
+      },
+      [](Run&, int64_t) {});
   run.rows_at = RowsAt::memory;
 }
 
@@ -109,7 +115,8 @@ void EntityTask::read_rows(int64_t first, int64_t last, const std::function<Plac
         if (run->rows.size() > before) taken(*run, static_cast<int64_t>(row_bytes_.size() + sizeof(RunRows::Item)));
         break;
       }
-      case RecordKind::verdict: break;
+      case RecordKind::verdict:
+        break;
     }
   });
   // Deciding on half of the rows would be wrong; the lane starts over when the log can be read.

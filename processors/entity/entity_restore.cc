@@ -8,8 +8,7 @@
 
 namespace sujip {
 
-Status EntityTask::restore(std::string_view topic, std::string_view key,
-                           std::optional<std::string_view> value) {
+Status EntityTask::restore(std::string_view topic, std::string_view key, std::optional<std::string_view> value) {
   const bool is_scope = topic.starts_with("scope.");
   const Dataset* dataset = datasets_.find(topic.substr(topic.find('.') + 1));
   if (dataset == nullptr) return Error{"no such dataset", std::string(topic), ""};
@@ -30,8 +29,7 @@ Status EntityTask::restore(std::string_view topic, std::string_view key,
 Status EntityTask::restore_tombstone(const Dataset& dataset, std::string_view key) {
   RowBuilder& builder = *builders_.find(dataset.name)->second;
   if (Status s = normalizers_.identity(dataset).normalize(key, {}, {}, builder);
-      !s.ok() && std::any_of(dataset.key.begin(), dataset.key.end(),
-                             [&](int field) { return !builder.is_set(field); }))
+      !s.ok() && std::any_of(dataset.key.begin(), dataset.key.end(), [&](int field) { return !builder.is_set(field); }))
     return s;
   Block& block = store_.block(kRowSpace, scope_hash(row_scope(dataset, builder.values()).subject()));
   store_.erase(block, key_hash(dataset, builder.values()));
@@ -76,9 +74,9 @@ Status EntityTask::parse_change(const Dataset& dataset, std::string_view change,
   };
   simdjson::ondemand::object source;
   if (parser.iterate(padded.data(), change.size(), padded.size()).get(document) || document.get_object().get(object) ||
-      !raw_object("before", before) || !raw_object("after", after) ||
-      object["op"].get_string().get(op) || object["source"].get_object().get(source) ||
-      source["scope"].get_string().get(out.subject) || source["rev"].get_int64().get(out.rev))
+      !raw_object("before", before) || !raw_object("after", after) || object["op"].get_string().get(op) ||
+      object["source"].get_object().get(source) || source["scope"].get_string().get(out.subject) ||
+      source["rev"].get_int64().get(out.rev))
     return Error{"not a change event", dataset.change_topic(), ""};
   out.deleted = op == "d";
   return normalizers_.identity(dataset).normalize(out.deleted ? before : after, {}, {}, row);

@@ -22,8 +22,7 @@ void EntityTask::advance(ActiveScope& scope, int64_t now, Outputs& outputs) {
 
 SnapshotDiff EntityTask::compare(ActiveScope& scope, Run& run) {
   const int64_t duplicates = run.rows.sort_last_wins();
-  SnapshotDiff diff =
-      compare_snapshot(*scope.dataset, run.rows, store_.block(kRowSpace, scope.prefix));
+  SnapshotDiff diff = compare_snapshot(*scope.dataset, run.rows, store_.block(kRowSpace, scope.prefix));
   diff.counts.rows = run.received;
   diff.counts.duplicates = duplicates;
   diff.counts.rejected = run.rejected;
@@ -36,8 +35,7 @@ bool EntityTask::decide(ActiveScope& scope, Run& run, int64_t now, Outputs& outp
     Counts counts;
     counts.rows = counts.same = counts.before = scope.state.rows;  // this partition's share
     if (scope.state.accepted.empty() || scope.state.hash != run.same->hash) {
-      tell(scope, run, Outcome::incomplete, {}, "says 'as before', but of a run that is not the accepted one",
-           outputs);
+      tell(scope, run, Outcome::incomplete, {}, "says 'as before', but of a run that is not the accepted one", outputs);
       return true;
     }
     run.end = End{run.id(), scope.state.rows, run.same->rows, run.same->hash};
@@ -72,13 +70,12 @@ bool EntityTask::decide(ActiveScope& scope, Run& run, int64_t now, Outputs& outp
   return true;
 }
 
-void EntityTask::apply(ActiveScope& scope, Run& run, const SnapshotDiff& diff, bool with_deletes,
-                       int64_t now, Outputs& outputs) {
+void EntityTask::apply(ActiveScope& scope, Run& run, const SnapshotDiff& diff, bool with_deletes, int64_t now,
+                       Outputs& outputs) {
   Block& block = store_.block(kRowSpace, scope.prefix);
   const Dataset& dataset = *scope.dataset;
   DeltaCollector& delta = deltas(dataset);
-  writer_.start(dataset, scope.scope, scope.subject, run.id().str(), run.id().snapshot_ms,
-                options_.partition);
+  writer_.start(dataset, scope.scope, scope.subject, run.id().str(), run.id().snapshot_ms, options_.partition);
   std::vector<FieldValue> before;
   std::vector<FieldValue> after;
   Counts applied;
@@ -99,10 +96,18 @@ void EntityTask::apply(ActiveScope& scope, Run& run, const SnapshotDiff& diff, b
     else
       store_.erase(block, change.key);
     switch (change.kind) {
-      case ChangeKind::created: ++applied.created; break;
-      case ChangeKind::updated: ++applied.updated; break;
-      case ChangeKind::minor: ++applied.minor; break;
-      case ChangeKind::deleted: ++applied.deleted; break;
+      case ChangeKind::created:
+        ++applied.created;
+        break;
+      case ChangeKind::updated:
+        ++applied.updated;
+        break;
+      case ChangeKind::minor:
+        ++applied.minor;
+        break;
+      case ChangeKind::deleted:
+        ++applied.deleted;
+        break;
     }
   }
   applied.same = diff.counts.same;
@@ -131,8 +136,7 @@ void EntityTask::hold(ActiveScope& scope, const Run& run, Outputs& outputs) {
     held.begin.partitions = scope.state.held->partitions;
     tell(scope, held, Outcome::overtaken, {}, "run " + run.id().str() + " is held instead", outputs);
   }
-  scope.state.held =
-      HeldRun{run.id(), run.begin_offset, run.end_offset, run.begin.partitions};
+  scope.state.held = HeldRun{run.id(), run.begin_offset, run.end_offset, run.begin.partitions};
 }
 
 void EntityTask::tell(const ActiveScope& scope, const Run& run, Outcome outcome, const Counts& counts,
@@ -152,8 +156,7 @@ void EntityTask::tell(const ActiveScope& scope, const Run& run, Outcome outcome,
   outputs.emit(topics::kScopeTally, Outputs::kByKey, scope.subject, encode(tally));
 }
 
-void EntityTask::tell_followed(const ActiveScope& scope, const Run& run, const Verdict& verdict,
-                               Outputs& outputs) {
+void EntityTask::tell_followed(const ActiveScope& scope, const Run& run, const Verdict& verdict, Outputs& outputs) {
   Tally tally;
   tally.subject = scope.subject;
   tally.run = run.id();
@@ -163,10 +166,17 @@ void EntityTask::tell_followed(const ActiveScope& scope, const Run& run, const V
   tally.followed = true;
   tally.reason = verdict.reason;
   switch (verdict.decision) {
-    case Decision::accept: tally.outcome = Outcome::accepted; break;
-    case Decision::accept_partial: tally.outcome = Outcome::partial; break;
-    case Decision::hold: tally.outcome = Outcome::held; break;
-    default: tally.outcome = Outcome::incomplete;
+    case Decision::accept:
+      tally.outcome = Outcome::accepted;
+      break;
+    case Decision::accept_partial:
+      tally.outcome = Outcome::partial;
+      break;
+    case Decision::hold:
+      tally.outcome = Outcome::held;
+      break;
+    default:
+      tally.outcome = Outcome::incomplete;
   }
   outputs.emit(topics::kScopeTally, Outputs::kByKey, scope.subject, encode(tally));
 }

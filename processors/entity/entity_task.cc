@@ -10,13 +10,9 @@
 
 namespace sujip {
 
-EntityTask::EntityTask(Options options, const Datasets& datasets, const Normalizers& normalizers,
-                       TaskStore& store, InputLog& log)
-    : options_(std::move(options)),
-      datasets_(datasets),
-      normalizers_(normalizers),
-      store_(store),
-      log_(log) {
+EntityTask::EntityTask(Options options, const Datasets& datasets, const Normalizers& normalizers, TaskStore& store,
+                       InputLog& log)
+    : options_(std::move(options)), datasets_(datasets), normalizers_(normalizers), store_(store), log_(log) {
   for (const Dataset& d : datasets_.all())
     if (d.raw_topic == options_.raw_topic) {
       builders_[d.name] = std::make_unique<RowBuilder>(d);
@@ -116,11 +112,21 @@ void EntityTask::process(const Record& record, Outputs& outputs) {
     return;
   }
   switch (meta.kind) {
-    case RecordKind::row: row(*scope, *run, record, outputs); break;
-    case RecordKind::begin: begin(*scope, record, outputs); break;
-    case RecordKind::end: end(*scope, record, outputs); break;
-    case RecordKind::same: same(*scope, record, outputs); break;
-    case RecordKind::verdict: verdict(*scope, record, outputs); break;
+    case RecordKind::row:
+      row(*scope, *run, record, outputs);
+      break;
+    case RecordKind::begin:
+      begin(*scope, record, outputs);
+      break;
+    case RecordKind::end:
+      end(*scope, record, outputs);
+      break;
+    case RecordKind::same:
+      same(*scope, record, outputs);
+      break;
+    case RecordKind::verdict:
+      verdict(*scope, record, outputs);
+      break;
   }
 }
 
@@ -141,8 +147,7 @@ EntityTask::ActiveScope* EntityTask::activate(std::string_view subject, std::str
   }
   const Normalizer* normalizer = normalizers_.find(parsed->source, parsed->dataset);
   if (normalizer == nullptr) {
-    problem = fmt::format("there is no mapping of dataset '{}' for source '{}'", parsed->dataset,
-                          parsed->source);
+    problem = fmt::format("there is no mapping of dataset '{}' for source '{}'", parsed->dataset, parsed->source);
     return nullptr;
   }
   auto scope = std::make_unique<ActiveScope>();
@@ -174,8 +179,7 @@ EntityTask::ActiveScope* EntityTask::activate(std::string_view subject, std::str
 void EntityTask::begin(ActiveScope& scope, const Record& record, Outputs& outputs) {
   auto decoded = decode_begin(*record.value);
   if (!decoded.ok()) {
-    outputs.dead_letter(record, scope.scope.dataset, scope.subject, record.meta->run,
-                        decoded.error().message());
+    outputs.dead_letter(record, scope.scope.dataset, scope.subject, record.meta->run, decoded.error().message());
     return;
   }
   Run run;
@@ -218,22 +222,17 @@ bool EntityTask::abandon_open(ActiveScope& scope, int64_t now, Outputs& outputs)
 }
 
 void EntityTask::row(ActiveScope& scope, const RunId& id, const Record& record, Outputs& outputs) {
-  Run* run = scope.runs.empty()             ? nullptr
-             : scope.runs.back().id() == id ? &scope.runs.back()
-                                            : scope.find(id);
+  Run* run = scope.runs.empty() ? nullptr : scope.runs.back().id() == id ? &scope.runs.back() : scope.find(id);
   if (run == nullptr || run->end) return;
   std::string reason;
   // The rows of a run that is not in memory are read again at its end; what is wrong is told now.
-  const auto outcome = run->in_memory() ? take_row(scope, *run, record, reason)
-                                      : read_row(scope, record, reason);
+  const auto outcome = run->in_memory() ? take_row(scope, *run, record, reason) : read_row(scope, record, reason);
   if (outcome == Normalizer::Outcome::refused)
     outputs.dead_letter(record, scope.scope.dataset, scope.subject, record.meta->run, reason);
 }
 
-Normalizer::Outcome EntityTask::read_row(const ActiveScope& scope, const Record& record,
-                                         std::string& reason) {
-  const auto outcome =
-      scope.normalizer->apply(*record.value, record.key, scope.scope, *scope.builder, reason);
+Normalizer::Outcome EntityTask::read_row(const ActiveScope& scope, const Record& record, std::string& reason) {
+  const auto outcome = scope.normalizer->apply(*record.value, record.key, scope.scope, *scope.builder, reason);
   if (outcome != Normalizer::Outcome::row) return outcome;
   // A row of another scope would be replaced, and deleted, by runs that know nothing of it.
   const Dataset& dataset = *scope.dataset;
@@ -241,8 +240,8 @@ Normalizer::Outcome EntityTask::read_row(const ActiveScope& scope, const Record&
     const FieldValue value = scope.builder->value(dataset.scope[i]);
     if (value == scope.fields[i].value) continue;
     const Field& field = dataset.fields[static_cast<size_t>(dataset.scope[i])];
-    reason = fmt::format("field {}: '{}' is not that of the scope, '{}'", field.name,
-                         value_text(field, value), scope.fields[i].text);
+    reason = fmt::format("field {}: '{}' is not that of the scope, '{}'", field.name, value_text(field, value),
+                         scope.fields[i].text);
     return Normalizer::Outcome::refused;
   }
   return Normalizer::Outcome::row;
@@ -263,8 +262,7 @@ Normalizer::Outcome EntityTask::take_row(const ActiveScope& scope, Run& run, con
 void EntityTask::end(ActiveScope& scope, const Record& record, Outputs& outputs) {
   const auto decoded = decode_end(*record.value);
   if (!decoded.ok()) {
-    outputs.dead_letter(record, scope.scope.dataset, scope.subject, record.meta->run,
-                        decoded.error().message());
+    outputs.dead_letter(record, scope.scope.dataset, scope.subject, record.meta->run, decoded.error().message());
     return;
   }
   Run* run = scope.find(decoded->run);
@@ -278,8 +276,7 @@ void EntityTask::end(ActiveScope& scope, const Record& record, Outputs& outputs)
 void EntityTask::same(ActiveScope& scope, const Record& record, Outputs& outputs) {
   const auto decoded = decode_same(*record.value);
   if (!decoded.ok()) {
-    outputs.dead_letter(record, scope.scope.dataset, scope.subject, record.meta->run,
-                        decoded.error().message());
+    outputs.dead_letter(record, scope.scope.dataset, scope.subject, record.meta->run, decoded.error().message());
     return;
   }
   Run run;
@@ -297,8 +294,7 @@ void EntityTask::same(ActiveScope& scope, const Record& record, Outputs& outputs
 void EntityTask::verdict(ActiveScope& scope, const Record& record, Outputs& outputs) {
   const auto decoded = decode_verdict(*record.value);
   if (!decoded.ok()) {
-    outputs.dead_letter(record, scope.scope.dataset, scope.subject, record.meta->run,
-                        decoded.error().message());
+    outputs.dead_letter(record, scope.scope.dataset, scope.subject, record.meta->run, decoded.error().message());
     return;
   }
   if (Run* run = scope.find(decoded->run); run != nullptr && run->waiting) {
@@ -360,11 +356,9 @@ void EntityTask::before_commit(Outputs& outputs) {
   for (auto at = active_.begin(); at != active_.end();) {
     ActiveScope& scope = *at->second;
     scope.state.pending.clear();
-    for (const Run& run : scope.runs)
-      scope.state.pending.push_back({run.id(), run.begin_offset, run.waiting});
+    for (const Run& run : scope.runs) scope.state.pending.push_back({run.id(), run.begin_offset, run.waiting});
     if (!(scope.state == scope.emitted)) {
-      outputs.emit(scope.dataset->scope_topic(), options_.partition, scope.subject,
-                   scope.state.encode(scope.subject));
+      outputs.emit(scope.dataset->scope_topic(), options_.partition, scope.subject, scope.state.encode(scope.subject));
       save(scope);
       scope.emitted = scope.state;
     }

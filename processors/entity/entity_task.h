@@ -31,20 +31,19 @@ class EntityTask : public Task {
   struct Options {
     std::string raw_topic;
     int32_t partition = 0;
-    topics::Selection selection;  // what is left out does not exist
+    topics::Selection selection;           // what is left out does not exist
     size_t run_memory_bytes = 256u << 20;  // rows of open runs; beyond it they are read again
   };
 
   // datasets, normalizers, store and log must outlive the task.
-  EntityTask(Options options, const Datasets& datasets, const Normalizers& normalizers,
-             TaskStore& store, InputLog& log);
+  EntityTask(Options options, const Datasets& datasets, const Normalizers& normalizers, TaskStore& store,
+             InputLog& log);
   ~EntityTask() override;
 
   void process(const Record& record, Outputs& outputs) override;
   void before_commit(Outputs& outputs) override;
   std::vector<std::string> state_topics() const override;
-  Status restore(std::string_view topic, std::string_view key,
-                 std::optional<std::string_view> value) override;
+  Status restore(std::string_view topic, std::string_view key, std::optional<std::string_view> value) override;
   int64_t restored_upto() const override { return restored_upto_; }
 
  private:
@@ -127,8 +126,7 @@ class EntityTask : public Task {
   // Reads one row into the scope's builder; `reason` says why it is refused.
   Normalizer::Outcome read_row(const ActiveScope& scope, const Record& record, std::string& reason);
   // Adds one row to the run, or to its rejected ones.
-  Normalizer::Outcome take_row(const ActiveScope& scope, Run& run, const Record& record,
-                               std::string& reason);
+  Normalizer::Outcome take_row(const ActiveScope& scope, Run& run, const Record& record, std::string& reason);
   void end(ActiveScope& scope, const Record& record, Outputs& outputs);
   void same(ActiveScope& scope, const Record& record, Outputs& outputs);
   void verdict(ActiveScope& scope, const Record& record, Outputs& outputs);
@@ -136,8 +134,7 @@ class EntityTask : public Task {
   // Decides the runs at the head of the queue as far as possible. `now`: offset of the current record.
   void advance(ActiveScope& scope, int64_t now, Outputs& outputs);
   bool decide(ActiveScope& scope, Run& run, int64_t now, Outputs& outputs);
-  void apply(ActiveScope& scope, Run& run, const SnapshotDiff& diff, bool with_deletes, int64_t now,
-             Outputs& outputs);
+  void apply(ActiveScope& scope, Run& run, const SnapshotDiff& diff, bool with_deletes, int64_t now, Outputs& outputs);
   void hold(ActiveScope& scope, const Run& run, Outputs& outputs);
   void accept_state(ActiveScope& scope, const Run& run, Outputs& outputs);
   // Brings the rows of a run into memory, and those of runs that lie near it in the log, in one reading up to
@@ -152,8 +149,8 @@ class EntityTask : public Task {
   void remember_pending(std::string_view subject, bool any);
   void activate_pending();
   SnapshotDiff compare(ActiveScope& scope, Run& run);
-  void tell(const ActiveScope& scope, const Run& run, Outcome outcome, const Counts& counts,
-            std::string reason, Outputs& outputs, std::string by = "");
+  void tell(const ActiveScope& scope, const Run& run, Outcome outcome, const Counts& counts, std::string reason,
+            Outputs& outputs, std::string by = "");
   // Tells the coordinator which verdict was read: it may know nothing of it, see there.
   void tell_followed(const ActiveScope& scope, const Run& run, const Verdict& verdict, Outputs& outputs);
   Status restore_row(const Dataset& dataset, std::string_view change);
@@ -171,7 +168,7 @@ class EntityTask : public Task {
   std::map<std::string, std::unique_ptr<ActiveScope>, std::less<>> active_;
   ActiveScope* last_ = nullptr;  // rows of a scope come together
   int64_t restored_upto_ = 0;
-  bool knows_pending_ = false;   // all scopes with runs under way are active
+  bool knows_pending_ = false;  // all scopes with runs under way are active
   std::map<std::string, std::unique_ptr<RowBuilder>, std::less<>> builders_;
   std::map<std::string, std::unique_ptr<DeltaCollector>, std::less<>> deltas_;
   Plain plain_;

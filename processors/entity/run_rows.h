@@ -15,7 +15,7 @@ class RunRows {
  public:
   struct Item {
     KeyHash key;
-    uint64_t at;    // in the arena
+    uint64_t at;  // in the arena
     uint32_t size;
   };
 
@@ -25,8 +25,7 @@ class RunRows {
   }
   // Sorts by key; of rows with one key the last added stays. Returns how many were dropped.
   int64_t sort_last_wins() {
-    std::stable_sort(items_.begin(), items_.end(),
-                     [](const Item& a, const Item& b) { return a.key < b.key; });
+    std::stable_sort(items_.begin(), items_.end(), [](const Item& a, const Item& b) { return a.key < b.key; });
     size_t kept = 0;
     for (size_t i = 0; i < items_.size(); ++i) {
       if (i + 1 < items_.size() && items_[i + 1].key == items_[i].key) continue;
@@ -38,9 +37,7 @@ class RunRows {
   }
   const std::vector<Item>& items() const { return items_; }
   size_t size() const { return items_.size(); }
-  std::string_view row(const Item& item) const {
-    return std::string_view(arena_).substr(item.at, item.size);
-  }
+  std::string_view row(const Item& item) const { return std::string_view(arena_).substr(item.at, item.size); }
   size_t bytes() const { return arena_.capacity() + items_.capacity() * sizeof(Item); }
   void clear() {
     items_ = {};

@@ -57,8 +57,7 @@ std::string ScopeState::encode(std::string_view subject) const {
 Result<ScopeState> ScopeState::decode(std::string_view json) {
   simdjson::dom::parser parser;
   element root;
-  if (parser.parse(simdjson::padded_string(json)).get(root))
-    return Error{"not JSON", "scope state", ""};
+  if (parser.parse(simdjson::padded_string(json)).get(root)) return Error{"not JSON", "scope state", ""};
   ScopeState out;
   out.accepted = run_of(root);
   out.rows = number_of(root, "rows");

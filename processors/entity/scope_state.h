@@ -30,9 +30,9 @@ struct HeldRun {
 };
 
 struct ScopeState {
-  RunId accepted;       // newest accepted run; empty() when there is none
-  int64_t rows = 0;     // rows sent by it to this partition
-  std::string hash;     // its content hash
+  RunId accepted;    // newest accepted run; empty() when there is none
+  int64_t rows = 0;  // rows sent by it to this partition
+  std::string hash;  // its content hash
   std::optional<HeldRun> held;
   std::vector<PendingRun> pending;
 

@@ -8,8 +8,8 @@ namespace {
 // Rows of which more than half are unusable tell of a broken mapping, not of data.
 constexpr int64_t kMostlyRejectedFloor = 10;
 
-void count_difference(const Dataset& dataset, std::string_view before, std::string_view after,
-                      SnapshotChange& change, Counts& counts) {
+void count_difference(const Dataset& dataset, std::string_view before, std::string_view after, SnapshotChange& change,
+                      Counts& counts) {
   thread_local std::vector<FieldValue> old_values;
   thread_local std::vector<FieldValue> new_values;
   decode_row(dataset, before, old_values);
@@ -62,10 +62,8 @@ SnapshotDiff compare_snapshot(const Dataset& dataset, const RunRows& rows, const
 RunDecision decide_run(const Counts& c, const std::optional<Guard>& guard, bool accept_empty) {
   if (c.rejected >= kMostlyRejectedFloor && c.rejected * 2 > c.rows)
     return {Outcome::incomplete,
-            fmt::format("{} of {} rows are unusable: look at the mapping, see `sujip dead list`",
-                        c.rejected, c.rows)};
-  if (c.rows == 0 && !accept_empty)
-    return {Outcome::held, fmt::format("no rows where {} were before", c.before)};
+            fmt::format("{} of {} rows are unusable: look at the mapping, see `sujip dead list`", c.rejected, c.rows)};
+  if (c.rows == 0 && !accept_empty) return {Outcome::held, fmt::format("no rows where {} were before", c.before)};
   if (guard && c.before >= guard->min_rows) {
     const auto before = static_cast<double>(c.before);
     if (static_cast<double>(c.deleted) > guard->deleted_share * before)
@@ -74,8 +72,7 @@ RunDecision decide_run(const Counts& c, const std::optional<Guard>& guard, bool 
       return {Outcome::held, fmt::format("{} of {} rows would lose a guarded value", c.zeroed, c.before)};
   }
   if (c.rejected > 0)
-    return {Outcome::partial,
-            fmt::format("{} rows went to dead.letter, nothing was deleted", c.rejected)};
+    return {Outcome::partial, fmt::format("{} rows went to dead.letter, nothing was deleted", c.rejected)};
   return {Outcome::accepted, ""};
 }
 

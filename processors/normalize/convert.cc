@@ -13,19 +13,24 @@
 namespace sujip::normalize {
 namespace {
 
-const Field& declared(const RowBuilder& row, int field) {
-  return row.dataset().fields[static_cast<size_t>(field)];
-}
+const Field& declared(const RowBuilder& row, int field) { return row.dataset().fields[static_cast<size_t>(field)]; }
 
 std::string expected(const Field& field) {
   switch (field.type) {
-    case FieldType::string: return "a text";
-    case FieldType::integer: return "a whole number";
-    case FieldType::decimal: return fmt::format("a decimal with at most {} digits behind the point", field.scale);
-    case FieldType::boolean: return "true or false";
-    case FieldType::date: return "a date like 2026-10-01";
-    case FieldType::timestamp: return "a time with zone like 2026-10-01T08:26:00Z";
-    case FieldType::json: return "JSON";
+    case FieldType::string:
+      return "a text";
+    case FieldType::integer:
+      return "a whole number";
+    case FieldType::decimal:
+      return fmt::format("a decimal with at most {} digits behind the point", field.scale);
+    case FieldType::boolean:
+      return "true or false";
+    case FieldType::date:
+      return "a date like 2026-10-01";
+    case FieldType::timestamp:
+      return "a time with zone like 2026-10-01T08:26:00Z";
+    case FieldType::json:
+      return "JSON";
   }
   return "";
 }
@@ -69,8 +74,7 @@ bool set_number(RowBuilder& row, int field, const Decimal& value, std::string& r
   if (f.type == FieldType::date) return set_text(row, field, value.str(), reason);
   if (f.type == FieldType::timestamp) return refuse(row, field, value.str(), reason);
   const auto scaled = value.rescaled(f.type == FieldType::decimal ? f.scale : 0);
-  if (!scaled || scaled->units > INT64_MAX || scaled->units < INT64_MIN)
-    return refuse(row, field, value.str(), reason);
+  if (!scaled || scaled->units > INT64_MAX || scaled->units < INT64_MIN) return refuse(row, field, value.str(), reason);
   row.set_number(field, static_cast<int64_t>(scaled->units));
   return true;
 }
@@ -111,8 +115,7 @@ bool set_text(RowBuilder& row, int field, std::string_view text, std::string& re
       return decimal ? set_number(row, field, *decimal, reason) : refuse(row, field, text, reason);
     }
     case FieldType::boolean:
-      if (text != "true" && text != "false" && text != "0" && text != "1")
-        return refuse(row, field, text, reason);
+      if (text != "true" && text != "false" && text != "0" && text != "1") return refuse(row, field, text, reason);
       row.set_number(field, text == "true" || text == "1" ? 1 : 0);
       return true;
     case FieldType::date: {
@@ -128,7 +131,8 @@ bool set_text(RowBuilder& row, int field, std::string_view text, std::string& re
       row.set_number(field, *at);
       return true;
     }
-    default: return refuse(row, field, text, reason);
+    default:
+      return refuse(row, field, text, reason);
   }
 }
 
@@ -150,7 +154,8 @@ bool set_field(RowBuilder& row, int field, const RawValue& value, std::string& r
     return true;
   }
   switch (value.kind) {
-    case RawValue::Kind::nested: return refuse(row, field, value.raw, reason);
+    case RawValue::Kind::nested:
+      return refuse(row, field, value.raw, reason);
     case RawValue::Kind::boolean:
       if (type == FieldType::boolean) {
         row.set_number(field, value.text == "true" ? 1 : 0);
@@ -179,9 +184,13 @@ bool set_field(RowBuilder& row, int field, const Value& value, std::string& reas
   const FieldType type = declared(row, field).type;
   switch (value.kind()) {
     case Value::Kind::undefined:
-    case Value::Kind::null: row.set_null(field); return true;
-    case Value::Kind::number: return set_number(row, field, value.number(), reason);
-    case Value::Kind::string: return set_text(row, field, value.string(), reason);
+    case Value::Kind::null:
+      row.set_null(field);
+      return true;
+    case Value::Kind::number:
+      return set_number(row, field, value.number(), reason);
+    case Value::Kind::string:
+      return set_text(row, field, value.string(), reason);
     case Value::Kind::boolean:
       if (type == FieldType::boolean) {
         row.set_number(field, value.boolean() ? 1 : 0);
@@ -194,10 +203,10 @@ bool set_field(RowBuilder& row, int field, const Value& value, std::string& reas
         row.set_number(field, micros >= 0 ? micros / 1000 : (micros - 999) / 1000);
         return true;
       }
-      if (type == FieldType::date)
-        return set_text(row, field, strftime_text(value.datetime(), "%Y-%m-%d"), reason);
+      if (type == FieldType::date) return set_text(row, field, strftime_text(value.datetime(), "%Y-%m-%d"), reason);
       break;
-    default: break;
+    default:
+      break;
   }
   if (type == FieldType::json) {
     row.set_text(field, to_json(value));

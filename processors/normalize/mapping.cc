@@ -19,8 +19,7 @@ namespace {
 // What the expressions see as `record`.
 class LazyRecord : public LazyObject {
  public:
-  LazyRecord(std::string_view json, const std::vector<std::string>& columns,
-             const std::vector<RawValue>& values)
+  LazyRecord(std::string_view json, const std::vector<std::string>& columns, const std::vector<RawValue>& values)
       : json_(json), columns_(columns), values_(values) {}
 
   Value get(std::string_view key) const override {
@@ -102,8 +101,7 @@ struct Mapping::Pass {
   // {"column":value,..} sorted by name, so that the order of a vendor's columns is no change.
   void write_extras(RowBuilder& row, int field) {
     if (extras.empty()) return;
-    std::stable_sort(extras.begin(), extras.end(),
-                     [](const Extra& a, const Extra& b) { return a.name < b.name; });
+    std::stable_sort(extras.begin(), extras.end(), [](const Extra& a, const Extra& b) { return a.name < b.name; });
     thread_local std::string json;
     json = "{";
     for (size_t i = 0; i < extras.size(); ++i) {
@@ -181,9 +179,7 @@ void Mapping::add_rule(Rule rule) {
     if (name.starts_with("record.")) column_of(std::string_view(name).substr(7));
     if (name == "key") uses_key_ = true;
   }
-  const auto is_record = [](const std::optional<Template::FieldAccess>& f) {
-    return f && f->variable == "record";
-  };
+  const auto is_record = [](const std::optional<Template::FieldAccess>& f) { return f && f->variable == "record"; };
   if (const auto literal = t.as_literal()) {
     step.way = Way::literal;
     step.literal = *literal;
@@ -210,8 +206,7 @@ int Mapping::find_column(size_t position, std::string_view name) const {
   }
   for (size_t i = 0; i < columns_.size(); ++i) {
     if (columns_[i] != name) continue;
-    if (position < guesses_.kCount)
-      guesses_.of[position].store(static_cast<int16_t>(i), std::memory_order_relaxed);
+    if (position < guesses_.kCount) guesses_.of[position].store(static_cast<int16_t>(i), std::memory_order_relaxed);
     return static_cast<int>(i);
   }
   return -1;
@@ -221,32 +216,29 @@ bool Mapping::fill_scope(const Scope& scope, RowBuilder& row, std::string& reaso
   for (const int field : scope_fields_) {
     if (row.is_set(field)) continue;  // the record's own; whether it fits is the caller's question
     const std::string& name = dataset_->fields[static_cast<size_t>(field)].name;
-    const std::string& value = name == "source"    ? scope.source
-                               : name == "account" ? scope.account
-                                                   : scope.slice;
+    const std::string& value = name == "source" ? scope.source : name == "account" ? scope.account : scope.slice;
     if (!value.empty() && !normalize::set_text(row, field, value, reason)) return false;
   }
   return true;
 }
 
-Mapping::Outcome Mapping::apply(std::string_view value, std::string_view key, const Scope& scope,
-                                RowBuilder& row, std::string& reason) const {
+Mapping::Outcome Mapping::apply(std::string_view value, std::string_view key, const Scope& scope, RowBuilder& row,
+                                std::string& reason) const {
   if (!copies_ || !copies_->read(value, guesses_, row)) {
     const Outcome outcome = evaluate(value, key, scope, row, reason);
     if (outcome != Outcome::row) return outcome;
   }
   if (!fill_scope(scope, row, reason)) return Outcome::refused;
   if (const int missing = row.first_missing(); missing >= 0) {
-    reason = fmt::format("field {}: a value is required",
-                         dataset_->fields[static_cast<size_t>(missing)].name);
+    reason = fmt::format("field {}: a value is required", dataset_->fields[static_cast<size_t>(missing)].name);
     return Outcome::refused;
   }
   return Outcome::row;
 }
 
 // Everything that can be said of a record, but for its scope's fields.
-Mapping::Outcome Mapping::evaluate(std::string_view value, std::string_view key, const Scope& scope,
-                                   RowBuilder& row, std::string& reason) const {
+Mapping::Outcome Mapping::evaluate(std::string_view value, std::string_view key, const Scope& scope, RowBuilder& row,
+                                   std::string& reason) const {
   thread_local Pass pass;
   row.clear();
   const bool keep_extras = dataset_->extra.has_value();
@@ -276,15 +268,15 @@ Mapping::Outcome Mapping::evaluate(std::string_view value, std::string_view key,
     bool ok = true;
     switch (step.way) {
       case Way::copy:
-        ok = normalize::set_field(row, step.field, pass.values[static_cast<size_t>(step.column)],
-                                  reason);
+        ok = normalize::set_field(row, step.field, pass.values[static_cast<size_t>(step.column)], reason);
         break;
-      case Way::literal: ok = normalize::set_text(row, step.field, step.literal, reason); break;
+      case Way::literal:
+        ok = normalize::set_text(row, step.field, step.literal, reason);
+        break;
       case Way::number_or_null: {
         const RawValue& raw = pass.values[static_cast<size_t>(step.column)];
         std::optional<Decimal> number;
-        if (raw.kind == RawValue::Kind::number || raw.kind == RawValue::Kind::text)
-          number = parse_amount(raw.text);
+        if (raw.kind == RawValue::Kind::number || raw.kind == RawValue::Kind::text) number = parse_amount(raw.text);
         if (number && (!step.above || compare(*number, *step.above) > 0))
           ok = normalize::set_number(row, step.field, *number, reason);
         break;
@@ -292,8 +284,7 @@ Mapping::Outcome Mapping::evaluate(std::string_view value, std::string_view key,
       case Way::expression: {
         const auto result = step.expression->evaluate(variables);
         if (!result) {
-          reason = fmt::format("field {}: {}",
-                               dataset_->fields[static_cast<size_t>(step.field)].name,
+          reason = fmt::format("field {}: {}", dataset_->fields[static_cast<size_t>(step.field)].name,
                                result.error().message());
           return Outcome::refused;
         }

@@ -45,8 +45,8 @@ class Mapping : public Normalizer {
   struct Step {
     int field = -1;
     Way way = Way::expression;
-    int column = -1;                // copy, number_or_null
-    std::optional<Decimal> above;   // number_or_null
+    int column = -1;               // copy, number_or_null
+    std::optional<Decimal> above;  // number_or_null
     std::string literal;
     std::optional<Template> expression;
     std::string place;

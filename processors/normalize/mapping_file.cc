@@ -38,9 +38,7 @@ class Loader {
   }
 
  private:
-  std::string place(const YAML::Node& node) const {
-    return fmt::format("{}:{}", file_, node.Mark().line + 1);
-  }
+  std::string place(const YAML::Node& node) const { return fmt::format("{}:{}", file_, node.Mark().line + 1); }
   Error at(const YAML::Node& node, std::string what, std::string hint) const {
     return {std::move(what), place(node), std::move(hint)};
   }
@@ -67,10 +65,8 @@ class Loader {
   }
 
   Result<Template> expression(const YAML::Node& node, const std::string& what) const {
-    if (!node.IsScalar())
-      return at(node, fmt::format("{} is a text", what), "e.g. \"{{ record['name'] }}\"");
-    auto compiled =
-        Template::compile(node.as<std::string>(), Dialect::exact, {"record", "key", "scope"});
+    if (!node.IsScalar()) return at(node, fmt::format("{} is a text", what), "e.g. \"{{ record['name'] }}\"");
+    auto compiled = Template::compile(node.as<std::string>(), Dialect::exact, {"record", "key", "scope"});
     if (!compiled.ok()) {
       Error error = compiled.error();
       return Error{fmt::format("{}: {}: {}", what, error.where, error.what), place(node), error.hint};
@@ -79,8 +75,7 @@ class Loader {
   }
 
   Result<Mapping> read(const YAML::Node& node, const Dataset& dataset) const {
-    if (!node.IsMap())
-      return at(node, "a dataset's mapping is a map", "allowed: fields, skip_if, passthrough");
+    if (!node.IsMap()) return at(node, "a dataset's mapping is a map", "allowed: fields, skip_if, passthrough");
     SUJIP_CHECK_OK(only(node, {"fields", "skip_if", "passthrough"}));
     Mapping::Options options;
     if (const YAML::Node flag = node["passthrough"]) {
@@ -107,14 +102,11 @@ class Loader {
       }
     }
     for (const int key : dataset.key) {
-      const bool from_scope =
-          std::find(dataset.scope.begin(), dataset.scope.end(), key) != dataset.scope.end();
+      const bool from_scope = std::find(dataset.scope.begin(), dataset.scope.end(), key) != dataset.scope.end();
       const bool mapped = std::any_of(options.rules.begin(), options.rules.end(),
                                       [&](const Mapping::Rule& r) { return r.field == key; });
       if (!from_scope && !mapped && !options.passthrough)
-        return at(fields,
-                  fmt::format("key field '{}' is not mapped",
-                              dataset.fields[static_cast<size_t>(key)].name),
+        return at(fields, fmt::format("key field '{}' is not mapped", dataset.fields[static_cast<size_t>(key)].name),
                   "every record needs its key");
     }
     return Mapping(dataset, std::move(options));
@@ -126,8 +118,7 @@ class Loader {
 
 }  // namespace
 
-Result<MappingFile> parse_mapping(const std::string& yaml, const std::string& file_name,
-                                  const Datasets& datasets) {
+Result<MappingFile> parse_mapping(const std::string& yaml, const std::string& file_name, const Datasets& datasets) {
   try {
     return Loader(file_name, datasets).load(YAML::Load(yaml));
   } catch (const YAML::Exception& e) {

@@ -16,7 +16,6 @@ struct MappingFile {
 
 // Errors name file, line and what is allowed. `datasets` must outlive the result.
 Result<MappingFile> load_mapping(const std::string& file, const Datasets& datasets);
-Result<MappingFile> parse_mapping(const std::string& yaml, const std::string& file_name,
-                                  const Datasets& datasets);
+Result<MappingFile> parse_mapping(const std::string& yaml, const std::string& file_name, const Datasets& datasets);
 
 }  // namespace sujip

@@ -9,21 +9,18 @@
 namespace sujip {
 
 MappingSet::MappingSet(const Datasets& datasets) {
-  for (const Dataset& dataset : datasets.all())
-    identities_.emplace(dataset.name, Mapping::identity(dataset));
+  for (const Dataset& dataset : datasets.all()) identities_.emplace(dataset.name, Mapping::identity(dataset));
 }
 
 Status MappingSet::add(MappingFile file) {
   for (auto& [dataset, mapping] : file.datasets) {
     if (!mappings_.emplace(std::pair(file.source, dataset), std::move(mapping)).second)
-      return Error{fmt::format("dataset '{}' of source '{}' is mapped twice", dataset, file.source),
-                   "", ""};
+      return Error{fmt::format("dataset '{}' of source '{}' is mapped twice", dataset, file.source), "", ""};
   }
   return {};
 }
 
-Result<std::unique_ptr<MappingSet>> MappingSet::load(const std::string& connectors,
-                                                     const Datasets& datasets) {
+Result<std::unique_ptr<MappingSet>> MappingSet::load(const std::string& connectors, const Datasets& datasets) {
   namespace fs = std::filesystem;
   auto set = std::make_unique<MappingSet>(datasets);
   std::error_code error;
@@ -43,16 +40,14 @@ Result<std::unique_ptr<MappingSet>> MappingSet::load(const std::string& connecto
     if (mapping.source != folder)
       return Error{fmt::format("source '{}' stands in the folder '{}'", mapping.source, folder), file,
                    "folder and source have the same name"};
-    if (Status s = set->add(std::move(mapping)); !s.ok())
-      return Error{s.error().what, file, s.error().hint};
+    if (Status s = set->add(std::move(mapping)); !s.ok()) return Error{s.error().what, file, s.error().hint};
   }
   return set;
 }
 
 void MappingSet::replace(MappingFile file) {
   std::erase_if(mappings_, [&](const auto& m) { return m.first.first == file.source; });
-  for (auto& [dataset, mapping] : file.datasets)
-    mappings_.emplace(std::pair(file.source, dataset), std::move(mapping));
+  for (auto& [dataset, mapping] : file.datasets) mappings_.emplace(std::pair(file.source, dataset), std::move(mapping));
 }
 
 const Normalizer* MappingSet::find(std::string_view source, std::string_view dataset) const {
@@ -60,8 +55,6 @@ const Normalizer* MappingSet::find(std::string_view source, std::string_view dat
   return found == mappings_.end() ? nullptr : &found->second;
 }
 
-const Normalizer& MappingSet::identity(const Dataset& dataset) const {
-  return identities_.find(dataset.name)->second;
-}
+const Normalizer& MappingSet::identity(const Dataset& dataset) const { return identities_.find(dataset.name)->second; }
 
 }  // namespace sujip

@@ -14,8 +14,7 @@ class MappingSet : public Normalizers {
  public:
   // Reads <connectors>/<source>/mapping.yaml; a connector without one is left out. The first error
   // stops it. `datasets` must outlive the result.
-  static Result<std::unique_ptr<MappingSet>> load(const std::string& connectors,
-                                                  const Datasets& datasets);
+  static Result<std::unique_ptr<MappingSet>> load(const std::string& connectors, const Datasets& datasets);
   // The mappings of the file instead of all those of its source.
   void replace(MappingFile file);
   explicit MappingSet(const Datasets& datasets);

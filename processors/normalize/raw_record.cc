@@ -92,7 +92,8 @@ simdjson::error_code read_value(od::value in, RawValue& out) {
       out.raw = without_blanks(out.raw);
       return simdjson::SUCCESS;
     }
-    default: break;
+    default:
+      break;
   }
   return read_word(without_blanks(token), out) ? simdjson::SUCCESS : simdjson::TAPE_ERROR;
 }
@@ -132,8 +133,7 @@ Status read_fields(std::string_view json, std::vector<RawField>& out) {
   std::memset(reader.buffer.data() + json.size(), 0, simdjson::SIMDJSON_PADDING);
   od::document document;
   od::object object;
-  if (const auto e = reader.parser.iterate(reader.buffer.data(), json.size(), reader.buffer.size())
-                         .get(document))
+  if (const auto e = reader.parser.iterate(reader.buffer.data(), json.size(), reader.buffer.size()).get(document))
     return not_json(e);
   if (const auto e = document.get_object().get(object)) return not_json(e);
   for (auto item : object) {
@@ -164,13 +164,17 @@ Status check_nested(const RawValue& value) {
 
 Value to_value(const RawValue& raw) {
   switch (raw.kind) {
-    case RawValue::Kind::absent: return {};
-    case RawValue::Kind::null: return Value::null();
-    case RawValue::Kind::boolean: return Value(raw.text == "true");
+    case RawValue::Kind::absent:
+      return {};
+    case RawValue::Kind::null:
+      return Value::null();
+    case RawValue::Kind::boolean:
+      return Value(raw.text == "true");
     case RawValue::Kind::number:
       if (const auto number = parse_rounded(raw.text)) return Value(*number);
       return Value(raw.text);
-    case RawValue::Kind::text: return Value(raw.text);
+    case RawValue::Kind::text:
+      return Value(raw.text);
     case RawValue::Kind::nested: {
       auto parsed = parse_json(raw.raw);
       return parsed.ok() ? std::move(*parsed) : Value();

@@ -27,11 +27,10 @@ int32_t day_of(const KeyHash& place) {
 
 // Values in JSON, null before all.
 bool sorts_before(const std::vector<std::string>& a, const std::vector<std::string>& b) {
-  return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(),
-                                      [](const std::string& x, const std::string& y) {
-                                        return std::pair(x != "null", std::string_view(x)) <
-                                               std::pair(y != "null", std::string_view(y));
-                                      });
+  return std::lexicographical_compare(
+      a.begin(), a.end(), b.begin(), b.end(), [](const std::string& x, const std::string& y) {
+        return std::pair(x != "null", std::string_view(x)) < std::pair(y != "null", std::string_view(y));
+      });
 }
 
 }  // namespace

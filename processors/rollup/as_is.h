@@ -71,10 +71,10 @@ class AsIsEntities {
 
   int32_t partition_;
   TaskStore& store_;
-  std::map<uint64_t, Entity> entities_;     // touched since the last emit(), by prefix
-  std::map<std::string, Target> targets_;   // by key of their deltas
-  DayDelta day_;                            // of the record or row being read; kept for its memory
-  std::vector<std::string_view> values_;    // the same
+  std::map<uint64_t, Entity> entities_;    // touched since the last emit(), by prefix
+  std::map<std::string, Target> targets_;  // by key of their deltas
+  DayDelta day_;                           // of the record or row being read; kept for its memory
+  std::vector<std::string_view> values_;   // the same
 };
 
 }  // namespace sujip

@@ -34,8 +34,7 @@ std::vector<RollupShape> rollup_shapes(const Dataset& dataset) {
       append_json_string(name, measure.name);
       name += ':';
     }
-    shape.accounts = !(contains(set.dimensions, dataset.scope[0]) &&
-                       contains(set.dimensions, dataset.scope[1]));
+    shape.accounts = !(contains(set.dimensions, dataset.scope[0]) && contains(set.dimensions, dataset.scope[1]));
     if (dataset.currency) shape.key_fields.push_back(*dataset.currency);
     for (const int d : set.dimensions)
       if (!contains(shape.key_fields, d)) shape.key_fields.push_back(d);
@@ -161,8 +160,7 @@ DeltaCollector::DeltaCollector(const Dataset& dataset)
     });
 }
 
-DeltaCollector::Cell& DeltaCollector::cell(size_t shape_at, const std::vector<FieldValue>& row,
-                                           int32_t day) {
+DeltaCollector::Cell& DeltaCollector::cell(size_t shape_at, const std::vector<FieldValue>& row, int32_t day) {
   Recent& recent = recent_[shape_at];
   if (!recent.of_scope) return cells_[find_cell(shape_at, row, day)];
   const std::vector<int>& fields = shapes_[shape_at].cell_fields;
@@ -220,22 +218,19 @@ void DeltaCollector::add(size_t shape_at, const std::vector<FieldValue>& row, in
     distinct_[c.distinct_at + i][combined_hash(*dataset_, m.fields, row)] += sign;
   }
   if (shape.accounts)
-    distinct_[c.distinct_at + shape.distinct.size()][combined_hash(*dataset_, account_fields_, row)] +=
-        sign;
+    distinct_[c.distinct_at + shape.distinct.size()][combined_hash(*dataset_, account_fields_, row)] += sign;
 }
 
 // Whether both rows add to the same cell and count as the same there, so that only sums differ.
 bool DeltaCollector::same_cell(const RollupShape& shape, const std::vector<FieldValue>& a,
                                const std::vector<FieldValue>& b) const {
   const auto same = [&](const std::vector<int>& fields) {
-    return std::all_of(fields.begin(), fields.end(), [&](int f) {
-      return a[static_cast<size_t>(f)] == b[static_cast<size_t>(f)];
-    });
+    return std::all_of(fields.begin(), fields.end(),
+                       [&](int f) { return a[static_cast<size_t>(f)] == b[static_cast<size_t>(f)]; });
   };
   return same(shape.cell_fields) && (!shape.accounts || same(account_fields_)) &&
-         std::all_of(shape.distinct.begin(), shape.distinct.end(), [&](int m) {
-           return same(dataset_->measures[static_cast<size_t>(m)].fields);
-         });
+         std::all_of(shape.distinct.begin(), shape.distinct.end(),
+                     [&](int m) { return same(dataset_->measures[static_cast<size_t>(m)].fields); });
 }
 
 void DeltaCollector::change(const std::vector<FieldValue>* before, const std::vector<FieldValue>* after) {
@@ -252,8 +247,7 @@ void DeltaCollector::change(const std::vector<FieldValue>* before, const std::ve
     if (old_day && old_day == new_day && same_cell(shape, *before, *after)) {
       const Cell& c = cell(s, *after, *new_day);
       for (size_t i = 0; i < shape.sums.size(); ++i) {
-        const auto field = static_cast<size_t>(
-            dataset_->measures[static_cast<size_t>(shape.sums[i])].fields[0]);
+        const auto field = static_cast<size_t>(dataset_->measures[static_cast<size_t>(shape.sums[i])].fields[0]);
         const auto number = [](const FieldValue& v) { return v.present ? Int128{v.number} : Int128{0}; };
         sums_[c.sums_at + i] += number((*after)[field]) - number((*before)[field]);
       }
@@ -296,9 +290,8 @@ void DeltaCollector::emit(Outputs& outputs) {
   order.reserve(cells_.size());
   for (const Cell& c : cells_)
     if (!is_zero(c)) order.push_back(&c);
-  std::sort(order.begin(), order.end(), [](const Cell* a, const Cell* b) {
-    return std::pair(a->group, a->day) < std::pair(b->group, b->day);
-  });
+  std::sort(order.begin(), order.end(),
+            [](const Cell* a, const Cell* b) { return std::pair(a->group, a->day) < std::pair(b->group, b->day); });
   for (size_t i = 0; i < order.size();) {
     const Group& group = groups_[order[i]->group];
     size_t days = 0;

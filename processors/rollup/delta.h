@@ -28,10 +28,10 @@ struct KeyHashHash {
 struct RollupShape {
   const Dataset* dataset = nullptr;
   const RollupSet* set = nullptr;
-  std::vector<int> sums;       // indexes into dataset->measures
-  std::vector<int> distinct;   // indexes into dataset->measures
-  bool accounts = false;       // one more distinct: the accounts; false when the grain has one by itself
-  std::vector<int> key_fields;  // currency (if declared) and dimensions: field indexes
+  std::vector<int> sums;         // indexes into dataset->measures
+  std::vector<int> distinct;     // indexes into dataset->measures
+  bool accounts = false;         // one more distinct: the accounts; false when the grain has one by itself
+  std::vector<int> key_fields;   // currency (if declared) and dimensions: field indexes
   std::vector<int> cell_fields;  // what tells deltas apart: key_fields, and the entity of as-is rollups
   std::vector<std::string> sum_names, distinct_names;  // `,"name":` of each, for writing rows
   size_t distinct_count() const { return distinct.size() + (accounts ? 1 : 0); }
@@ -102,8 +102,8 @@ class DeltaCollector {
     size_t sums_at = 0;
     size_t distinct_at = 0;
   };
-  // The cell of the last row. Rows of a scope come together, and share the cell of every grain whose dimensions follow from
-  // it.
+  // The cell of the last row. Rows of a scope come together, and share the cell of every grain whose dimensions follow
+  // from it.
   struct Recent {
     bool of_scope = false;  // whether they do
     bool valid = false;
@@ -121,8 +121,7 @@ class DeltaCollector {
   Cell& cell(size_t shape, const std::vector<FieldValue>& row, int32_t day);
   uint32_t find_cell(size_t shape, const std::vector<FieldValue>& row, int32_t day);
   void add(size_t shape, const std::vector<FieldValue>& row, int32_t day, int sign);
-  bool same_cell(const RollupShape& shape, const std::vector<FieldValue>& a,
-                 const std::vector<FieldValue>& b) const;
+  bool same_cell(const RollupShape& shape, const std::vector<FieldValue>& a, const std::vector<FieldValue>& b) const;
   bool is_zero(const Cell& cell) const;
   void fill(const Cell& cell, DayDelta& out) const;
 

@@ -10,8 +10,7 @@ void set_placed_key(std::string& out, uint64_t prefix, const KeyHash& place) {
   out.append(reinterpret_cast<const char*>(&place.low), 8);
 }
 
-Status restore_placed(TaskStore& store, uint8_t space, std::string_view key,
-                      std::optional<std::string_view> value) {
+Status restore_placed(TaskStore& store, uint8_t space, std::string_view key, std::optional<std::string_view> value) {
   if (key.size() != 24) return Error{"key is not 24 bytes", "state of the rollup task", ""};
   uint64_t prefix = 0;
   KeyHash place;

@@ -14,7 +14,6 @@ namespace sujip {
 void set_placed_key(std::string& out, uint64_t prefix, const KeyHash& place);
 
 // Takes a record of such a topic into a space of the store; an error when the key is no such key.
-Status restore_placed(TaskStore& store, uint8_t space, std::string_view key,
-                      std::optional<std::string_view> value);
+Status restore_placed(TaskStore& store, uint8_t space, std::string_view key, std::optional<std::string_view> value);
 
 }  // namespace sujip

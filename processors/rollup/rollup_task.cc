@@ -40,8 +40,7 @@ std::map<int32_t, int64_t> decode_days(std::string_view in) {
   std::map<int32_t, int64_t> out;
   uint64_t day = 0;
   uint64_t count = 0;
-  while (read_varint(in, day) && read_varint(in, count))
-    out[static_cast<int32_t>(unzigzag(day))] = unzigzag(count);
+  while (read_varint(in, day) && read_varint(in, count)) out[static_cast<int32_t>(unzigzag(day))] = unzigzag(count);
   return out;
 }
 
@@ -108,7 +107,8 @@ const RollupShape* RollupTask::shape_in(std::string_view key, std::string_view m
   JsonCursor at(key);
   std::string_view dataset;
   std::string_view grain;
-  if (!at.literal(R"({"dataset":)") || !at.string(dataset) || !at.literal(marker) || !at.string(grain) || key.back() != '}')
+  if (!at.literal(R"({"dataset":)") || !at.string(dataset) || !at.literal(marker) || !at.string(grain) ||
+      key.back() != '}')
     return nullptr;
   const auto* shapes = shapes_of(dataset);
   return shapes == nullptr ? nullptr : find_shape(*shapes, grain);
@@ -150,13 +150,11 @@ void RollupTask::add_distinct(Group& group, Day day, const DayDelta::Count& chan
   const auto [at, is_new] = group.values.try_emplace({change.measure, change.value});
   std::map<int32_t, int64_t>& days = at->second;
   if (is_new) {
-    const auto saved = store_.block(kDistinctSpace, group.prefix)
-                           .find(distinct_key(change.measure, change.value));
+    const auto saved = store_.block(kDistinctSpace, group.prefix).find(distinct_key(change.measure, change.value));
     if (saved) days = decode_days(*saved);
   }
   bool before[std::size(kPeriods)];
-  for (size_t p = 0; p < std::size(kPeriods); ++p)
-    before[p] = occurs(days, kPeriods[p], start_of(kPeriods[p], day));
+  for (size_t p = 0; p < std::size(kPeriods); ++p) before[p] = occurs(days, kPeriods[p], start_of(kPeriods[p], day));
   int64_t& now = days[day.since_epoch];
   now += change.count;
   if (now == 0) days.erase(day.since_epoch);
@@ -240,8 +238,7 @@ void RollupTask::emit_group(Group& group, Outputs& outputs) {
     }
     for (size_t i = 0; i < sums; ++i) {
       value += shape.sum_names[i];
-      append_decimal(value, group.sums[b * sums + i],
-                     dataset.measures[static_cast<size_t>(shape.sums[i])].scale);
+      append_decimal(value, group.sums[b * sums + i], dataset.measures[static_cast<size_t>(shape.sums[i])].scale);
     }
     const auto number = [&](std::string_view name, int64_t n) {
       value += name;
@@ -279,8 +276,7 @@ void RollupTask::emit_distinct(const Group& group, Outputs& outputs) {
   }
 }
 
-Status RollupTask::restore(std::string_view topic, std::string_view key,
-                           std::optional<std::string_view> value) {
+Status RollupTask::restore(std::string_view topic, std::string_view key, std::optional<std::string_view> value) {
   if (topic.starts_with("distinct.")) return restore_placed(store_, kDistinctSpace, key, value);
   if (topic.starts_with("asis.")) return restore_placed(store_, AsIsEntities::kSpace, key, value);
   const auto* shapes = shapes_of(topic.substr(topic.find('.') + 1));

@@ -71,8 +71,12 @@ void fault_point(std::string_view stage, std::string_view name) {
     if (!is_at(fault.name, stage, name)) continue;
     if (!fault.always && fault.countdown.fetch_sub(1) != 1) continue;
     switch (fault.action) {
-      case Fault::Action::kill: std::raise(SIGKILL); break;
-      case Fault::Action::stop: std::raise(SIGSTOP); break;
+      case Fault::Action::kill:
+        std::raise(SIGKILL);
+        break;
+      case Fault::Action::stop:
+        std::raise(SIGSTOP);
+        break;
       case Fault::Action::delay:
         std::this_thread::sleep_for(std::chrono::milliseconds(fault.delay_ms));
     }

@@ -25,8 +25,8 @@ constexpr int kReportEveryMs = 5000;
 constexpr int kLongestTransactionMs = 120000;
 constexpr int kBackoffMs = 200;
 constexpr int kLongestBackoffMs = 5000;
-constexpr int64_t kTellAgainMs = 60000;  // a problem that stays
-constexpr int kSessionsOutside = 6;  // without partitions, until the broker is asked why
+constexpr int64_t kTellAgainMs = 60000;    // a problem that stays
+constexpr int kSessionsOutside = 6;        // without partitions, until the broker is asked why
 constexpr int64_t kFencedAgainMs = 60000;  // so soon again, it was another process
 constexpr int kIdleWaitMs = 50;
 constexpr int kBusyWaitMs = 10;
@@ -91,7 +91,8 @@ Status Lane::run(std::stop_token stop) {
       }
       continue;
     }
-    if (const std::string problem = status.error().message(); problem != told || steady_ms() - told_at >= kTellAgainMs) {
+    if (const std::string problem = status.error().message();
+        problem != told || steady_ms() - told_at >= kTellAgainMs) {
       log::warn("{} lane {}: {}; recovering", options_.group, options_.instance, problem);
       told = problem;
       told_at = steady_ms();
@@ -112,7 +113,8 @@ Status Lane::run(std::stop_token stop) {
 
 void Lane::read(std::stop_token stop, std::vector<kafka::MessagePtr>& batch) {
   int idle_ms = restorer_->busy() ? kBusyWaitMs : kIdleWaitMs;
-  if (open_) idle_ms = static_cast<int>(std::clamp<int64_t>(begun_at_ + commit_interval(false) - steady_ms(), 0, kBusyWaitMs));
+  if (open_)
+    idle_ms = static_cast<int>(std::clamp<int64_t>(begun_at_ + commit_interval(false) - steady_ms(), 0, kBusyWaitMs));
   if (!options_.pace) return consumer_->consume_ready(idle_ms, kBatch, batch);
   const size_t granted = options_.pace->grant(kBatch);
   if (granted == 0) pause_for(stop, std::chrono::milliseconds(idle_ms));
@@ -225,11 +227,9 @@ Status Lane::start_producer() {
   // requests.
   config.linger_ms = 200;
   SUJIP_TRY(producer_, kafka::Producer::create(config));
-  outputs_ =
-      std::make_unique<LaneOutputs>(*producer_, options_.names, topics::kPartitions, options_.live);
+  outputs_ = std::make_unique<LaneOutputs>(*producer_, options_.names, topics::kPartitions, options_.live);
   // Looks the topics up now: a topic first named in produce() waits for a one second timer.
-  for (const std::string_view topic :
-       {topics::kDeltaRollup, topics::kScopeTally, topics::kDeadLetter, topics::kRunLog})
+  for (const std::string_view topic : {topics::kDeltaRollup, topics::kScopeTally, topics::kDeadLetter, topics::kRunLog})
     producer_->topic(topic_name(std::string(topic)));
   fault_point(options_.group, "before_init");
   if (const auto error = producer_->init_transactions(kInitTimeoutMs); error)
@@ -242,8 +242,7 @@ void Lane::give_up(const char* reason) {
   metrics::counter("transactions_aborted_total", {{"reason", reason}}).Increment();
   // A transaction that was too large for its time would be so again.
   if (open_ && steady_ms() - begun_at_ > options_.transaction_timeout_ms * 8LL / 10)
-    options_.transaction_timeout_ms =
-        std::min(options_.transaction_timeout_ms * 2, kLongestTransactionMs);
+    options_.transaction_timeout_ms = std::min(options_.transaction_timeout_ms * 2, kLongestTransactionMs);
   broken_ = true;
   open_ = false;
   uncommitted_ = 0;
@@ -261,8 +260,7 @@ Status Lane::recover() {
   make_slots(inputs);
   restore();
   fault_point(options_.group, "recover_end");
-  log::info("{} lane {}: recovered, {} partitions", options_.group, options_.instance,
-            inputs.size());
+  log::info("{} lane {}: recovered, {} partitions", options_.group, options_.instance, inputs.size());
   return {};
 }
 
@@ -283,8 +281,7 @@ void Lane::make_slots(const std::vector<kafka::TopicPartition>& partitions) {
     auto slot = std::make_unique<Slot>();
     slot->input = tp;
     const std::string name = kafka::to_string(tp);
-    slot->store =
-        std::make_unique<TaskStore>(&store_, options_.group + ":" + name, options_.memory);
+    slot->store = std::make_unique<TaskStore>(&store_, options_.group + ":" + name, options_.memory);
     slot->log = std::make_unique<PartitionLog>(*log_reader_, tp);
     const kafka::TopicPartition plain{options_.names.plain(tp.topic), tp.partition};
     slot->task = factory_(plain, *slot->store, *slot->log);
@@ -316,8 +313,7 @@ void Lane::revoked(bool lost) {
   restorer_->cancel();
   if (!lost && !broken_ && !stopping_) {
     if (const Status status = finish(); !status.ok()) {
-      log::warn("{} lane {}: giving partitions away: {}", options_.group, options_.instance,
-                status.error().message());
+      log::warn("{} lane {}: giving partitions away: {}", options_.group, options_.instance, status.error().message());
       give_up("revoked");
     }
   } else if (open_) {
@@ -341,9 +337,8 @@ Status Lane::handle(std::vector<kafka::MessagePtr>& batch) {
     if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
       fatal_ =
           Error{"the committed offset is not in the topic any more: data was deleted or truncated",
-                message->rkt != nullptr
-                    ? fmt::format("{}/{}", rd_kafka_topic_name(message->rkt), message->partition)
-                    : options_.group,
+                message->rkt != nullptr ? fmt::format("{}/{}", rd_kafka_topic_name(message->rkt), message->partition)
+                                        : options_.group,
                 "nothing was skipped silently; reset the group on purpose to go on"};
       return fatal_;
     }
@@ -390,8 +385,7 @@ Status Lane::process(Slot& slot, const rd_kafka_message_t& message) {
 
 Status Lane::begin() {
   if (open_) return {};
-  if (const auto error = producer_->begin_transaction(); error)
-    return call_failed(error, "beginning");
+  if (const auto error = producer_->begin_transaction(); error) return call_failed(error, "beginning");
   open_ = true;
   begun_at_ = steady_ms();
   return {};
@@ -433,8 +427,8 @@ Status Lane::end_transaction(const std::vector<kafka::Position>& offsets) {
   const int64_t at = steady_ms();
   CommitPhases phases;
   fault_point(options_.group, "before_offsets");
-  if (const auto error = producer_->send_offsets(kafka::to_list(offsets).get(), membership_.get(),
-                                                 options_.transaction_timeout_ms);
+  if (const auto error =
+          producer_->send_offsets(kafka::to_list(offsets).get(), membership_.get(), options_.transaction_timeout_ms);
       error)
     return call_failed(error, "sending offsets");
   phases.ended("send_offsets");
@@ -448,8 +442,7 @@ Status Lane::end_transaction(const std::vector<kafka::Position>& offsets) {
   phases.ended("end");
   fault_point(options_.group, "after_commit");
   metrics::counter("transactions_committed_total").Increment();
-  metrics::histogram("transaction_duration_seconds")
-      .Observe(static_cast<double>(steady_ms() - begun_at_) / 1000);
+  metrics::histogram("transaction_duration_seconds").Observe(static_cast<double>(steady_ms() - begun_at_) / 1000);
   open_ = false;
   uncommitted_ = 0;
   commit_took_ms_ = steady_ms() - at;
@@ -466,8 +459,8 @@ bool Lane::checkpoint_is_due() const {
     dirty = true;
     dirty_bytes += slot->store->dirty_bytes();
   }
-  return dirty && (steady_ms() - checkpointed_at_ >= options_.checkpoint_interval_ms ||
-                   dirty_bytes > options_.checkpoint_bytes);
+  return dirty &&
+         (steady_ms() - checkpointed_at_ >= options_.checkpoint_interval_ms || dirty_bytes > options_.checkpoint_bytes);
 }
 
 std::vector<Lane::Checkpoint> Lane::plan_checkpoint() {
@@ -482,19 +475,16 @@ std::vector<Lane::Checkpoint> Lane::plan_checkpoint() {
   }
   const auto ends = consumer_->ends(topics, kAskTimeoutMs);
   if (!ends.ok()) {
-    log::debug("{} lane {}: no checkpoint: {}", options_.group, options_.instance,
-               ends.error().message());
+    log::debug("{} lane {}: no checkpoint: {}", options_.group, options_.instance, ends.error().message());
     return {};
   }
   size_t next = 0;
   for (Checkpoint& c : plan) {
-    for (const std::string& topic : c.slot->task->state_topics())
-      c.positions[topic] = (*ends)[next++];
+    for (const std::string& topic : c.slot->task->state_topics()) c.positions[topic] = (*ends)[next++];
     c.positions[kInputPosition] = c.slot->next_offset;
   }
-  std::sort(plan.begin(), plan.end(), [](const Checkpoint& a, const Checkpoint& b) {
-    return a.slot->store->task() < b.slot->store->task();
-  });
+  std::sort(plan.begin(), plan.end(),
+            [](const Checkpoint& a, const Checkpoint& b) { return a.slot->store->task() < b.slot->store->task(); });
   return plan;
 }
 

@@ -43,22 +43,21 @@ struct LaneOptions {
   int commit_interval_ms = 30;      // from the first record of a transaction; longer when commits are slow
   int64_t commit_records = 200000;
   int checkpoint_interval_ms = 3000;
-  size_t checkpoint_bytes =
-      128u << 20;                  // dirty bytes of the lane that ask for a checkpoint earlier
-  int session_timeout_ms = 10000;  // without a sign of life for so long partitions go to others
+  size_t checkpoint_bytes = 128u << 20;  // dirty bytes of the lane that ask for a checkpoint earlier
+  int session_timeout_ms = 10000;        // without a sign of life for so long partitions go to others
   // An open transaction of a dead lane keeps readers and a new owner waiting for so long. One that
   // proves too short for the work is doubled.
   int transaction_timeout_ms = 10000;
   std::shared_ptr<MemoryBudget> memory;  // of all lanes of the process
   // Whether it decides for all. Others fold what was decided, write no verdicts and count nothing.
   std::shared_ptr<const topics::Liveness> live;
-  std::shared_ptr<Pace> pace;  // none: as fast as it can
+  std::shared_ptr<Pace> pace;              // none: as fast as it can
   std::shared_ptr<StuckWatch::Beat> beat;  // told of each round; may be null
 };
 
 // Makes the task of one input partition. The store and the log outlive the task.
-using TaskFactory = std::function<std::unique_ptr<Task>(const kafka::TopicPartition& input,
-                                                        TaskStore& store, InputLog& log)>;
+using TaskFactory =
+    std::function<std::unique_ptr<Task>(const kafka::TopicPartition& input, TaskStore& store, InputLog& log)>;
 
 class Lane {
  public:
@@ -140,9 +139,9 @@ class Lane {
   int64_t behind_at_ = INT64_MIN / 2;  // steady ms when more was waiting than a batch holds
   int64_t checkpointed_at_ = 0;
   int64_t reported_at_ = 0;
-  int64_t without_since_ = 0;          // steady ms since when it has no partitions; 0: it has
-  std::optional<int64_t> fenced_at_;   // steady ms of the last time
-  double reported_state_bytes_ = 0;    // of memory
+  int64_t without_since_ = 0;         // steady ms since when it has no partitions; 0: it has
+  std::optional<int64_t> fenced_at_;  // steady ms of the last time
+  double reported_state_bytes_ = 0;   // of memory
   Error fatal_;
 };
 

@@ -30,11 +30,9 @@ void Lane::report_lag() {
     const Slot& slot = *slots[i];
     int64_t low = 0;
     int64_t end = 0;
-    rd_kafka_get_watermark_offsets(consumer_->handle(), slot.input.topic.c_str(),
-                                   slot.input.partition, &low, &end);
-    const metrics::Labels labels = {
-        {"topic", options_.names.label(options_.names.plain(slot.input.topic))},
-        {"partition", std::to_string(slot.input.partition)}};
+    rd_kafka_get_watermark_offsets(consumer_->handle(), slot.input.topic.c_str(), slot.input.partition, &low, &end);
+    const metrics::Labels labels = {{"topic", options_.names.label(options_.names.plain(slot.input.topic))},
+                                    {"partition", std::to_string(slot.input.partition)}};
     const auto set = [&](const char* name, int64_t value) {
       metrics::gauge(name, labels).Set(static_cast<double>(std::max<int64_t>(0, value)));
     };
@@ -44,8 +42,7 @@ void Lane::report_lag() {
     set("partition_last_stable_offset", (*stable)[i]);
     set("partition_uncommitted_offsets", end - (*stable)[i]);
     if (slot.newest > 0)
-      metrics::gauge("consumer_position_timestamp_seconds", labels)
-          .Set(static_cast<double>(slot.newest) / 1000);
+      metrics::gauge("consumer_position_timestamp_seconds", labels).Set(static_cast<double>(slot.newest) / 1000);
   }
 }
 

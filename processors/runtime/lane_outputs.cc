@@ -57,8 +57,8 @@ void Lane::LaneOutputs::count_committed() {
           .Increment(static_cast<double>(records));
 }
 
-void Lane::LaneOutputs::emit_control(std::string_view topic, int32_t partition, const Scope& scope,
-                                     const RunId& run, RecordKind kind, std::string_view value) {
+void Lane::LaneOutputs::emit_control(std::string_view topic, int32_t partition, const Scope& scope, const RunId& run,
+                                     RecordKind kind, std::string_view value) {
   if (!status_.ok()) return;
   // The raw topics belong to all generations: only the one that is live says what is to be done.
   if (live_ && !live_->decides(scope.dataset)) return;
@@ -68,9 +68,8 @@ void Lane::LaneOutputs::emit_control(std::string_view topic, int32_t partition, 
   ++to.records;
 }
 
-void Lane::LaneOutputs::dead_letter(const Record& record, std::string_view dataset,
-                                    std::string_view scope, std::string_view run,
-                                    std::string_view reason) {
+void Lane::LaneOutputs::dead_letter(const Record& record, std::string_view dataset, std::string_view scope,
+                                    std::string_view run, std::string_view reason) {
   DeadLetter letter;
   letter.topic = names_.plain(input_->topic);
   letter.partition = input_->partition;
@@ -90,9 +89,7 @@ void Lane::LaneOutputs::dead_letter(const Record& record, std::string_view datas
       const char* name = nullptr;
       const void* value = nullptr;
       size_t size = 0;
-      for (size_t i = 0; rd_kafka_header_get_all(headers, i, &name, &value, &size) ==
-                         RD_KAFKA_RESP_ERR_NO_ERROR;
-           ++i)
+      for (size_t i = 0; rd_kafka_header_get_all(headers, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR; ++i)
         letter.headers.emplace_back(name, std::string(static_cast<const char*>(value), size));
     }
   }

@@ -18,10 +18,10 @@ class Lane::LaneOutputs : public Outputs {
 
   void emit(std::string_view topic, int32_t partition, std::string_view key,
             std::optional<std::string_view> value) override;
-  void emit_control(std::string_view topic, int32_t partition, const Scope& scope, const RunId& run,
-                    RecordKind kind, std::string_view value) override;
-  void dead_letter(const Record& record, std::string_view dataset, std::string_view scope,
-                   std::string_view run, std::string_view reason) override;
+  void emit_control(std::string_view topic, int32_t partition, const Scope& scope, const RunId& run, RecordKind kind,
+                    std::string_view value) override;
+  void dead_letter(const Record& record, std::string_view dataset, std::string_view scope, std::string_view run,
+                   std::string_view reason) override;
 
   // Hands what was collected to the producer: before offsets are sent.
   Status flush();

@@ -9,14 +9,11 @@ constexpr double kBurstSeconds = 0.05;  // of the rate: what may be read at once
 
 }  // namespace
 
-double Pace::burst() const {
-  return std::max(1.0, rate_ * kBurstSeconds);
-}
+double Pace::burst() const { return std::max(1.0, rate_ * kBurstSeconds); }
 
 void Pace::fill(Clock::time_point now) {
   if (now <= filled_at_) return;  // somebody else came first with a later time
-  saved_ =
-      std::min(burst(), saved_ + rate_ * std::chrono::duration<double>(now - filled_at_).count());
+  saved_ = std::min(burst(), saved_ + rate_ * std::chrono::duration<double>(now - filled_at_).count());
   filled_at_ = now;
 }
 

@@ -40,8 +40,7 @@ Status Lane::LogReader::read(const kafka::TopicPartition& input, int64_t first, 
     consumer_->consume_ready(100, 2000, batch);
     if (!batch.empty()) heard = Clock::now();
     for (const auto& message : batch) {
-      if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF || message->offset > last)
-        return consumer_->assign({});
+      if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF || message->offset > last) return consumer_->assign({});
       if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR)
         return Error{fmt::format("reading again: {}", rd_kafka_err2str(message->err)),
                      fmt::format("{} offset {}", kafka::to_string(input), first), ""};
@@ -55,8 +54,7 @@ Status Lane::LogReader::read(const kafka::TopicPartition& input, int64_t first, 
       f(record);
       if (message->offset == last) return consumer_->assign({});
     }
-    if (Clock::now() - heard > kSilence)
-      return Error{"reading again: nothing comes", kafka::to_string(input), ""};
+    if (Clock::now() - heard > kSilence) return Error{"reading again: nothing comes", kafka::to_string(input), ""};
   }
 }
 

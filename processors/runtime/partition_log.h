@@ -27,8 +27,7 @@ class Lane::LogReader {
 
 class Lane::PartitionLog : public InputLog {
  public:
-  PartitionLog(LogReader& reader, kafka::TopicPartition input)
-      : reader_(reader), input_(std::move(input)) {}
+  PartitionLog(LogReader& reader, kafka::TopicPartition input) : reader_(reader), input_(std::move(input)) {}
   Status read(int64_t first, int64_t last, const std::function<void(const Record&)>& f) override {
     return reader_.read(input_, first, last, f);
   }

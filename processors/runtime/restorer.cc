@@ -11,7 +11,7 @@
 namespace sujip {
 namespace {
 
-constexpr int kAskMs = 1000;       // one request; short, so that cancel() is
+constexpr int kAskMs = 1000;        // one request; short, so that cancel() is
 constexpr int kPatienceMs = 60000;  // until a step that does not get on is given up
 
 Error cancelled() { return Error{"cancelled", "reading state back", ""}; }
@@ -19,7 +19,8 @@ Error cancelled() { return Error{"cancelled", "reading state back", ""}; }
 // What is still to be read back, added up over all lanes of a group.
 class Remaining {
  public:
-  explicit Remaining(const std::string& store) : gauge_(metrics::gauge("state_restore_records_remaining", {{"store", store}})) {}
+  explicit Remaining(const std::string& store)
+      : gauge_(metrics::gauge("state_restore_records_remaining", {{"store", store}})) {}
   ~Remaining() { set(0); }
   Remaining(const Remaining&) = delete;
   void set(int64_t records) {
@@ -75,8 +76,7 @@ Lane::Restorer::~Restorer() { cancel(); }
 void Lane::Restorer::start(std::vector<Slot*> slots) {
   waiting_ = slots.size();
   if (slots.empty()) return;
-  thread_ = std::jthread(
-      [this, slots = std::move(slots)](const std::stop_token& stop) { run(stop, slots); });
+  thread_ = std::jthread([this, slots = std::move(slots)](const std::stop_token& stop) { run(stop, slots); });
 }
 
 void Lane::Restorer::cancel() {
@@ -146,9 +146,8 @@ Status Lane::Restorer::restore(const std::stop_token& stop, const std::vector<Sl
   fault_point(options_.group, "restore_end");
   metrics::gauge("state_restore_duration_seconds", {{"store", options_.names.label(options_.group)}})
       .Set(static_cast<double>(steady_ms() - started) / 1000);
-  log::info("{} lane {}: {} partitions taken over in {} ms, {} of them for {} offsets of state",
-            options_.group, options_.instance, slots.size(), steady_ms() - started,
-            steady_ms() - asked, records);
+  log::info("{} lane {}: {} partitions taken over in {} ms, {} of them for {} offsets of state", options_.group,
+            options_.instance, slots.size(), steady_ms() - started, steady_ms() - asked, records);
   return {};
 }
 
@@ -171,8 +170,8 @@ Status Lane::Restorer::ask_offsets(const std::stop_token& stop, const std::vecto
   }
 }
 
-Result<std::vector<Lane::Restorer::Reading>> Lane::Restorer::stable_ends(
-    const std::stop_token& stop, const std::vector<Slot*>& slots) {
+Result<std::vector<Lane::Restorer::Reading>> Lane::Restorer::stable_ends(const std::stop_token& stop,
+                                                                         const std::vector<Slot*>& slots) {
   std::vector<Reading> readings;
   std::vector<kafka::TopicPartition> topics;
   for (Slot* slot : slots)
@@ -186,8 +185,7 @@ Result<std::vector<Lane::Restorer::Reading>> Lane::Restorer::stable_ends(
   for (int round = 0;; ++round) {
     Result<std::vector<int64_t>> written = all_->ends(topics, kAskMs);
     if (stop.stop_requested()) return cancelled();
-    Result<std::vector<int64_t>> stable =
-        written.ok() ? reader_->ends(topics, kAskMs) : written;
+    Result<std::vector<int64_t>> stable = written.ok() ? reader_->ends(topics, kAskMs) : written;
     if (stop.stop_requested()) return cancelled();
     size_t unstable = topics.size();
     if (stable.ok()) {
@@ -232,9 +230,10 @@ Result<std::vector<Lane::Restorer::Reading>> Lane::Restorer::stable_ends(
 // offsets, all or the newest of a group, until it is started again.
 Error Lane::Restorer::forgotten(const Slot& slot, int64_t upto) {
   const std::string what =
-      slot.group_knows ? fmt::format("the group is at offset {} of a partition whose state comes from what is before {}",
-                                     slot.next_offset, upto)
-                       : "the group has no offset of a partition that has state";
+      slot.group_knows
+          ? fmt::format("the group is at offset {} of a partition whose state comes from what is before {}",
+                        slot.next_offset, upto)
+          : "the group has no offset of a partition that has state";
   return Error{what, kafka::to_string(slot.input),
                "start the broker again; if the group was deleted on purpose, see `sujip reset`"};
 }
@@ -318,8 +317,7 @@ Status Lane::Restorer::read(const std::stop_token& stop, std::vector<Reading> re
         r.next = message->offset + 1;
         fault_point(options_.group, "restore_record");
         if (message->offset + 1 < r.end) continue;
-      } else if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR &&
-                 message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+      } else if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR && message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         log::debug("{}: {}", name, rd_kafka_err2str(message->err));  // the client tries again
         continue;
       } else if (message->offset < r.end) {

@@ -35,8 +35,7 @@ class Lane::Restorer {
   Status restore(const std::stop_token& stop, const std::vector<Slot*>& slots);
   Status ask_offsets(const std::stop_token& stop, const std::vector<Slot*>& slots);
   // The ends of the slots' state topics once no transaction is open in them.
-  Result<std::vector<Reading>> stable_ends(const std::stop_token& stop,
-                                           const std::vector<Slot*>& slots);
+  Result<std::vector<Reading>> stable_ends(const std::stop_token& stop, const std::vector<Slot*>& slots);
   Status find_starts(const std::stop_token& stop, std::vector<Reading>& readings);
   Status read(const std::stop_token& stop, std::vector<Reading> readings);
   // What was read so far becomes a checkpoint, so that memory stays bounded.

@@ -15,8 +15,7 @@ constexpr int64_t kLateMs = 10000;
 
 }  // namespace
 
-StuckWatch::StuckWatch(Limits limits)
-    : limits_(limits), thread_([this](const std::stop_token& stop) { run(stop); }) {}
+StuckWatch::StuckWatch(Limits limits) : limits_(limits), thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 StuckWatch::~StuckWatch() = default;  // the thread ends first: it is the last member
 

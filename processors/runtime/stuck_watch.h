@@ -1,8 +1,8 @@
 #pragma once
-// Ends the process when a lane does not come back from a call of the Kafka client. Such calls have been seen to wait far
-// beyond the time they were given (rd_kafka_send_offsets_to_transaction, librdkafka issue 5456: ten minutes after a broker
-// had lost its coordinator for a while), and nothing can interrupt them. Nothing is lost by an end: what is not committed is
-// done again by whoever starts next.
+// Ends the process when a lane does not come back from a call of the Kafka client. Such calls have been seen to wait
+// far beyond the time they were given (rd_kafka_send_offsets_to_transaction, librdkafka issue 5456: ten minutes after a
+// broker had lost its coordinator for a while), and nothing can interrupt them. Nothing is lost by an end: what is not
+// committed is done again by whoever starts next.
 
 #include <atomic>
 #include <chrono>

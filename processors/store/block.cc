@@ -65,16 +65,13 @@ void Block::load(const KeyHash& start, std::string_view stored) {
   bytes_ += pages_.back().bytes();
 }
 
-bool Block::keeps(const Page& page) const {
-  return !page.rows().empty() || (&page == &pages_.front() && !empty());
-}
+bool Block::keeps(const Page& page) const { return !page.rows().empty() || (&page == &pages_.front() && !empty()); }
 
 void Block::written() {
   if (!dirty()) return;
   const bool first_goes = !keeps(pages_.front());
-  std::erase_if(pages_, [&](const Page& page) {
-    return page.rows().empty() && (first_goes || page.start() != KeyHash{});
-  });
+  std::erase_if(pages_,
+                [&](const Page& page) { return page.rows().empty() && (first_goes || page.start() != KeyHash{}); });
   bytes_ = dirty_bytes_ = 0;
   for (Page& page : pages_) {
     page.written();

@@ -17,7 +17,8 @@ class Block {
   std::optional<std::string_view> find(const KeyHash& key) const;
   void put(const KeyHash& key, std::string_view value);
   void erase(const KeyHash& key);
-  // Asks for the memory of the rows ahead of their use, if it is not much: rows that come together are looked at together.
+  // Asks for the memory of the rows ahead of their use, if it is not much: rows that come together are looked at
+  // together.
   void prefetch() const;
   // A page as the store has it. They must come in order.
   void load(const KeyHash& start, std::string_view stored);

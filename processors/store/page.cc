@@ -53,7 +53,8 @@ void Page::encode(bool more, std::string& out) const {
 }
 
 std::vector<Page::Row>::iterator Page::place_of(const KeyHash& key) {
-  return std::lower_bound(rows_.begin(), rows_.end(), key, [](const Row& row, const KeyHash& k) { return row.key < k; });
+  return std::lower_bound(rows_.begin(), rows_.end(), key,
+                          [](const Row& row, const KeyHash& k) { return row.key < k; });
 }
 
 std::optional<std::string_view> Page::find(const KeyHash& key) const {

@@ -1,8 +1,8 @@
 #pragma once
 // A few rows whose keys lie next to each other: what the store reads and writes at once.
 //
-// In memory the rows are sorted by key and their bytes lie in one arena; in the store they are one value. So a row costs
-// the store next to nothing, and a changed row its page again.
+// In memory the rows are sorted by key and their bytes lie in one arena; in the store they are one value. So a row
+// costs the store next to nothing, and a changed row its page again.
 //
 // Stored form: varint 2 x rows, + 1 when other pages follow | rows x key (16 bytes) | rows x varint size | bytes of
 // all rows, in key order.

@@ -87,8 +87,7 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& dir, const std::st
   std::error_code error;
   fs::create_directories(dir + "/incoming", error);
   if (error) return Error{"creating the folder: " + error.message(), dir, "check SUJIP_HOME"};
-  for (const auto& leftover : fs::directory_iterator(dir + "/incoming"))
-    fs::remove(leftover.path(), error);
+  for (const auto& leftover : fs::directory_iterator(dir + "/incoming")) fs::remove(leftover.path(), error);
 
   rocksdb::BlockBasedTableOptions table;
   table.no_block_cache = true;  // a page is kept where it is used
@@ -103,8 +102,7 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& dir, const std::st
   impl.options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   impl.options.create_if_missing = true;
   // What was just written is soon written again; below, rows stay.
-  impl.options.compression_per_level = {rocksdb::kNoCompression, rocksdb::kNoCompression,
-                                        rocksdb::kLZ4Compression};
+  impl.options.compression_per_level = {rocksdb::kNoCompression, rocksdb::kNoCompression, rocksdb::kLZ4Compression};
   impl.options.max_background_jobs = 2;
   impl.options.info_log_level = rocksdb::WARN_LEVEL;
   impl.options.keep_log_file_num = 2;
@@ -148,9 +146,7 @@ struct Store::View::Impl {
   rocksdb::PinnableSlice first;
   std::unique_ptr<rocksdb::Iterator> it;  // made when a block has more than one page
 
-  explicit Impl(rocksdb::DB& d) : db(d) {
-    options.prefix_same_as_start = true;
-  }
+  explicit Impl(rocksdb::DB& d) : db(d) { options.prefix_same_as_start = true; }
 };
 
 Store::View::View(const Store& store) : impl_(std::make_unique<Impl>(*store.impl_->db)) {}
@@ -240,8 +236,7 @@ void Store::Checkpoint::page(uint64_t task, uint8_t space, uint64_t prefix, cons
   at = write_big_endian(at, start.high);
   write_big_endian(at, start.low);
   const rocksdb::Slice whole(bytes, sizeof bytes);
-  i.status = value ? i.writer.Put(whole, rocksdb::Slice(value->data(), value->size()))
-                   : i.writer.Delete(whole);
+  i.status = value ? i.writer.Put(whole, rocksdb::Slice(value->data(), value->size())) : i.writer.Delete(whole);
 }
 
 void Store::Checkpoint::meta(uint64_t task, std::string_view value) {
@@ -269,8 +264,7 @@ Status Store::wipe(uint64_t task) {
   append_big_endian(from, task);
   std::string to;
   append_big_endian(to, task + 1);
-  rocksdb::Status status =
-      impl_->db->DeleteRange({}, impl_->db->DefaultColumnFamily(), from, to);
+  rocksdb::Status status = impl_->db->DeleteRange({}, impl_->db->DefaultColumnFamily(), from, to);
   if (status.ok()) status = impl_->db->Flush({});
   if (!status.ok()) return store_error("dropping a task's state", status, impl_->dir);
   return {};

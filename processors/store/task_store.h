@@ -95,7 +95,7 @@ class TaskStore {
   size_t dirty_bytes_ = 0;
   uint64_t uses_ = 0;
   Held* last_ = nullptr;  // what was asked for last: rows of a block come together
-  std::string page_;  // being written; kept for its memory
+  std::string page_;      // being written; kept for its memory
   // By pointer, so that a block stays where it is. Looked up for every scope: one miss, not a chain.
   boost::unordered_flat_map<BlockKey, std::unique_ptr<Held>, BlockKeyHash> blocks_;
   std::vector<Held*> dirty_;

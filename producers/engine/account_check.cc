@@ -16,8 +16,7 @@ struct Question {
 };
 
 Error cleaned(const Session& session, Error error) {
-  return {session.redactor.clean(std::move(error.what)),
-          session.redactor.clean(std::move(error.where)),
+  return {session.redactor.clean(std::move(error.what)), session.redactor.clean(std::move(error.where)),
           session.redactor.clean(std::move(error.hint))};
 }
 
@@ -51,9 +50,7 @@ class Check {
   }
 
  private:
-  Session new_session() {
-    return make_session(source_, http_, pace_, limits_, config_value(source_));
-  }
+  Session new_session() { return make_session(source_, http_, pace_, limits_, config_value(source_)); }
 
   Got<std::vector<Question>> list(Session& session, const std::vector<std::string>& only) {
     StreamSet streams(manifest_);
@@ -75,19 +72,18 @@ class Check {
     std::vector<Question> out;
     for (AccountTask& task : tasks) {
       if (!only.empty() && std::find(only.begin(), only.end(), task.account) == only.end()) continue;
-      const auto named = std::find_if(found.begin(), found.end(),
-                                      [&](const auto& f) { return f.account == task.account; });
+      const auto named =
+          std::find_if(found.begin(), found.end(), [&](const auto& f) { return f.account == task.account; });
       AccountCheck answer{task.account, named == found.end() ? "" : named->name, {}};
       out.push_back({std::move(task), std::move(answer)});
     }
     for (const std::string& account : only) {
-      const bool listed = std::any_of(out.begin(), out.end(),
-                                      [&](const auto& q) { return q.task.account == account; });
+      const bool listed = std::any_of(out.begin(), out.end(), [&](const auto& q) { return q.task.account == account; });
       if (!listed)
-        out.push_back({{account, {}},
-                       {account, "",
-                        Error{"not among the accounts this key can read", "",
-                              "see `sujip account list " + source_.name + "`"}}});
+        out.push_back(
+            {{account, {}},
+             {account, "",
+              Error{"not among the accounts this key can read", "", "see `sujip account list " + source_.name + "`"}}});
     }
     return out;
   }
@@ -117,8 +113,7 @@ class Check {
 Result<std::vector<AccountCheck>> check_accounts(const ApiSource& source, const std::string& share,
                                                  const std::vector<std::string>& only) {
   SUJIP_TRY(const auto prepared, prepare(source, share));
-  SUJIP_TRY(RateLimits limits, RateLimits::build(prepared->manifest.document.find("api_budget"),
-                                                 config_value(source)));
+  SUJIP_TRY(RateLimits limits, RateLimits::build(prepared->manifest.document.find("api_budget"), config_value(source)));
   return Check(source, *prepared, limits).run(only);
 }
 

@@ -17,8 +17,7 @@ Got<Records> read_account_stream(Session& session, const Stream& stream) {
   return out;
 }
 
-std::vector<AccountFound> accounts_of(const Plan& plan, const Session& session,
-                                      const Records& records) {
+std::vector<AccountFound> accounts_of(const Plan& plan, const Session& session, const Records& records) {
   std::vector<AccountFound> out;
   for (const Value& record : records) {
     Variables variables = session.variables(Slice{});
@@ -30,8 +29,7 @@ std::vector<AccountFound> accounts_of(const Plan& plan, const Session& session,
   return out;
 }
 
-Got<std::vector<AccountTask>> account_tasks(const Plan& plan, Session& session,
-                                            const Stream& stream,
+Got<std::vector<AccountTask>> account_tasks(const Plan& plan, Session& session, const Stream& stream,
                                             const std::string& manifest_file) {
   SUJIP_TRY(const std::vector<Value> partitions, stream.partitions(session));
   std::vector<AccountTask> tasks;
@@ -39,8 +37,8 @@ Got<std::vector<AccountTask>> account_tasks(const Plan& plan, Session& session,
   for (const Value& partition : partitions) {
     const Value* id = partition.object().find(plan.account_field);
     if (id == nullptr)
-      return Error{"the partitions of '" + stream.name + "' have no '" + plan.account_field + "'",
-                   manifest_file, "metadata.sujip.accounts.partition_field names it"};
+      return Error{"the partitions of '" + stream.name + "' have no '" + plan.account_field + "'", manifest_file,
+                   "metadata.sujip.accounts.partition_field names it"};
     AccountTask task{python_text(*id), partition};
     if (seen.insert(task.account).second) tasks.push_back(std::move(task));
   }

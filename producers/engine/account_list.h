@@ -15,11 +15,10 @@ namespace sujip::engine {
 Got<Records> read_account_stream(Session& session, const Stream& stream);
 
 // Id and name by the plan; records without are left out.
-std::vector<AccountFound> accounts_of(const Plan& plan, const Session& session,
-                                      const Records& records);
+std::vector<AccountFound> accounts_of(const Plan& plan, const Session& session, const Records& records);
 
 // An account to be worked on for each partition of `stream`, each account once.
-Got<std::vector<AccountTask>> account_tasks(const Plan& plan, Session& session,
-                                            const Stream& stream, const std::string& manifest_file);
+Got<std::vector<AccountTask>> account_tasks(const Plan& plan, Session& session, const Stream& stream,
+                                            const std::string& manifest_file);
 
 }  // namespace sujip::engine

@@ -35,9 +35,11 @@ std::string content_hash(const std::vector<std::pair<std::string, std::string>>&
 class AccountWork {
  public:
   AccountWork(const WorkerContext& context, const AccountTask& task)
-      : context_(context), plan_(context.collect.plan), task_(task),
-        session_(make_session(context.collect.source, context.collect.http, context.collect.pace,
-                              context.limits, context.config)),
+      : context_(context),
+        plan_(context.collect.plan),
+        task_(task),
+        session_(make_session(context.collect.source, context.collect.http, context.collect.pace, context.limits,
+                              context.config)),
         streams_(context.collect.manifest) {}
 
   void run() {
@@ -54,15 +56,13 @@ class AccountWork {
           continue;
         }
         Item item = collect_scope(session_, *due.feed, *due.stream, due.slice, due.scope);
-        if (const auto* gap = std::get_if<NotCollected>(&item);
-            gap != nullptr && ends_account(gap->failure.kind))
+        if (const auto* gap = std::get_if<NotCollected>(&item); gap != nullptr && ends_account(gap->failure.kind))
           skip = gap->failure;
         context_.hand_over(std::move(item));
       }
       // Raw reports of the day were only needed by the feeds of the day.
       const std::string interval = to_json(dues.front().slice.interval);
-      std::erase_if(session_.shared,
-                    [&](const auto& entry) { return entry.first.ends_with(interval); });
+      std::erase_if(session_.shared, [&](const auto& entry) { return entry.first.ends_with(interval); });
     }
   }
 
@@ -131,8 +131,7 @@ class AccountWork {
     for (const Slice& slice : slices.value()) {
       if (!slice.day) continue;
       Scope scope = scope_of(feed, slice.day->str());
-      if (is_due(scope, *slice.day))
-        days[*slice.day].push_back({&feed, *stream, slice, std::move(scope)});
+      if (is_due(scope, *slice.day)) days[*slice.day].push_back({&feed, *stream, slice, std::move(scope)});
     }
   }
 
@@ -163,8 +162,7 @@ class AccountWork {
 
 }  // namespace
 
-Session make_session(const ApiSource& source, HttpTransport& http, Pace& pace, RateLimits& limits,
-                     Value config) {
+Session make_session(const ApiSource& source, HttpTransport& http, Pace& pace, RateLimits& limits, Value config) {
   Session session;
   session.source = source.name;
   session.config = std::move(config);
@@ -175,8 +173,8 @@ Session make_session(const ApiSource& source, HttpTransport& http, Pace& pace, R
   return session;
 }
 
-Item collect_scope(Session& session, const Feed& feed, const Stream& stream, const Slice& slice,
-                   const Scope& scope, Records* records_out) {
+Item collect_scope(Session& session, const Feed& feed, const Stream& stream, const Slice& slice, const Scope& scope,
+                   Records* records_out) {
   const TimeMs started = session.pace->wall_ms();
   const int64_t bytes_before = session.bytes;
   auto records = stream.read(session, slice);
@@ -196,8 +194,9 @@ Item collect_scope(Session& session, const Feed& feed, const Stream& stream, con
     for (const std::string& field : feed.key) {
       const Value* value = record.is_object() ? record.object().find(field) : nullptr;
       if (value == nullptr || value->is_missing())
-        return gap({"bad_answer", {"a record without its key field '" + field + "'", stream.name,
-                                   "the vendor changed its answer: nothing of it was used"}});
+        return gap({"bad_answer",
+                    {"a record without its key field '" + field + "'", stream.name,
+                     "the vendor changed its answer: nothing of it was used"}});
       if (!key.empty()) key += '|';
       key += python_text(*value);
     }
@@ -211,8 +210,6 @@ Item collect_scope(Session& session, const Feed& feed, const Stream& stream, con
   return out;
 }
 
-void collect_account(const WorkerContext& context, const AccountTask& task) {
-  AccountWork(context, task).run();
-}
+void collect_account(const WorkerContext& context, const AccountTask& task) { AccountWork(context, task).run(); }
 
 }  // namespace sujip::engine

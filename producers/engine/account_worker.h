@@ -24,11 +24,10 @@ struct WorkerContext {
   std::function<void(AccountFound)> found;
 };
 
-Session make_session(const ApiSource& source, HttpTransport& http, Pace& pace, RateLimits& limits,
-                     Value config);
+Session make_session(const ApiSource& source, HttpTransport& http, Pace& pace, RateLimits& limits, Value config);
 // Reads a slice of a feed into an item, whatever comes of it.
-Item collect_scope(Session& session, const Feed& feed, const Stream& stream, const Slice& slice,
-                   const Scope& scope, Records* records_out = nullptr);
+Item collect_scope(Session& session, const Feed& feed, const Stream& stream, const Slice& slice, const Scope& scope,
+                   Records* records_out = nullptr);
 void collect_account(const WorkerContext& context, const AccountTask& task);
 
 }  // namespace sujip::engine

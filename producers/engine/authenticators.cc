@@ -12,8 +12,7 @@ class HeaderAuthenticator : public Authenticator {
   HeaderAuthenticator(std::string header, std::string before, Text token)
       : header_(std::move(header)), before_(std::move(before)), token_(std::move(token)) {}
 
-  Got<Done> sign(Session& session, const Slice& slice, const std::string&, const Url&,
-                 HttpHeaders& headers) override {
+  Got<Done> sign(Session& session, const Slice& slice, const std::string&, const Url&, HttpHeaders& headers) override {
     SUJIP_TRY(const std::string token, token_.text(session.variables(slice)));
     headers.emplace_back(header_, before_ + token);
     return Done{};
@@ -34,11 +33,9 @@ Result<std::unique_ptr<Authenticator>> build_authenticator(const Node* node) {
     SUJIP_TRY(Text token, Text::compile(*node->find("api_token"), *node));
     const bool bearer = type == "BearerAuthenticator";
     return std::unique_ptr<Authenticator>(std::make_unique<HeaderAuthenticator>(
-        bearer ? "Authorization" : node->text_of("header"), bearer ? "Bearer " : "",
-        std::move(token)));
+        bearer ? "Authorization" : node->text_of("header"), bearer ? "Bearer " : "", std::move(token)));
   }
-  if (node->text_of("class_name") == "native.naver_searchad.Signature")
-    return naver_searchad::build_signature(*node);
+  if (node->text_of("class_name") == "native.naver_searchad.Signature") return naver_searchad::build_signature(*node);
   return node->error("not supported: authenticator " + type);
 }
 

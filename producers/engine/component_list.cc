@@ -4,15 +4,13 @@ namespace sujip::engine {
 namespace {
 
 constexpr ComponentType kComponents[] = {
-    {"DeclarativeStream", "retriever", "name incremental_sync primary_key transformations",
-     "schema_loader"},
+    {"DeclarativeStream", "retriever", "name incremental_sync primary_key transformations", "schema_loader"},
     {"SimpleRetriever", "requester record_selector", "paginator partition_router decoder", ""},
     {"HttpRequester", "",
      "url_base url path http_method authenticator request_parameters request_headers "
      "request_body_json error_handler",
      "use_cache"},
-    {"RecordSelector", "extractor", "record_filter transform_before_filtering",
-     "schema_normalization"},
+    {"RecordSelector", "extractor", "record_filter transform_before_filtering", "schema_normalization"},
     {"DpathExtractor", "field_path", "decoder", ""},
     {"RecordFilter", "", "condition", ""},
     {"JsonDecoder", "", "", ""},
@@ -31,8 +29,7 @@ constexpr ComponentType kComponents[] = {
     {"MinMaxDatetime", "datetime", "datetime_format", ""},
     {"DefaultErrorHandler", "", "response_filters backoff_strategies max_retries", ""},
     {"CompositeErrorHandler", "error_handlers", "", ""},
-    {"HttpResponseFilter", "",
-     "http_codes predicate error_message_contains action failure_type error_message", ""},
+    {"HttpResponseFilter", "", "http_codes predicate error_message_contains action failure_type error_message", ""},
     {"ConstantBackoffStrategy", "backoff_time_in_seconds", "jitter_range_in_seconds", ""},
     {"ExponentialBackoffStrategy", "", "factor jitter_range_in_seconds", ""},
     {"WaitTimeFromHeader", "header", "regex max_waiting_time_in_seconds", ""},
@@ -122,10 +119,8 @@ void check(const Node& node, const std::string& path, std::vector<Error>& out);
 
 void check_children(const Node& node, const std::string& path, std::vector<Error>& out) {
   for (const auto& [name, child] : node.fields)
-    if (name != "$parameters" && name != "schema_loader" && name != "schema")
-      check(child, path + "." + name, out);
-  for (size_t i = 0; i < node.items.size(); ++i)
-    check(node.items[i], path + "[" + std::to_string(i) + "]", out);
+    if (name != "$parameters" && name != "schema_loader" && name != "schema") check(child, path + "." + name, out);
+  for (size_t i = 0; i < node.items.size(); ++i) check(node.items[i], path + "[" + std::to_string(i) + "]", out);
 }
 
 void check(const Node& node, const std::string& path, std::vector<Error>& out) {
@@ -133,8 +128,7 @@ void check(const Node& node, const std::string& path, std::vector<Error>& out) {
   if (type == nullptr || !type->is_scalar()) return check_children(node, path, out);
   const ComponentType* known = find_component(type->text);
   if (known == nullptr) {
-    out.push_back(node.error("not supported: " + type->text + " at " + path,
-                             "streams that don't need it still run"));
+    out.push_back(node.error("not supported: " + type->text + " at " + path, "streams that don't need it still run"));
     return;
   }
   if (known->optional == "*") {
@@ -157,14 +151,11 @@ void check(const Node& node, const std::string& path, std::vector<Error>& out) {
   const Node* parameters = node.find("$parameters");
   for (const auto& [name, child] : node.fields) {
     if (name == "type" || name == "$parameters" || known->optional == "*") continue;
-    if (has_word(known->required, name) || has_word(known->optional, name) ||
-        has_word(known->inert, name))
-      continue;
+    if (has_word(known->required, name) || has_word(known->optional, name) || has_word(known->inert, name)) continue;
     // Parameters are written as fields on every component below them.
     if (parameters != nullptr && parameters->find(name) != nullptr) continue;
     out.push_back(child.error("not supported: " + type->text + "." + name + " at " + path,
-                              "known: " + std::string(known->required) + " " +
-                                  std::string(known->optional)));
+                              "known: " + std::string(known->required) + " " + std::string(known->optional)));
   }
   check_children(node, path, out);
 }

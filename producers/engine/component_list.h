@@ -15,7 +15,7 @@ struct ComponentType {
   std::string_view name;
   std::string_view required;  // space separated fields
   std::string_view optional;
-  std::string_view inert;     // allowed by the format, without meaning here
+  std::string_view inert;  // allowed by the format, without meaning here
 };
 const ComponentType* find_component(std::string_view name);
 

@@ -30,8 +30,8 @@ class Authenticator {
  public:
   virtual ~Authenticator() = default;
   // Called for each attempt, right before it is sent.
-  virtual Got<Done> sign(Session& session, const Slice& slice, const std::string& method,
-                         const Url& url, HttpHeaders& headers) = 0;
+  virtual Got<Done> sign(Session& session, const Slice& slice, const std::string& method, const Url& url,
+                         HttpHeaders& headers) = 0;
 };
 
 // What to do with an answer.
@@ -45,8 +45,8 @@ class ErrorHandler {
  public:
   virtual ~ErrorHandler() = default;
   // nullopt: no rule of this handler speaks about the answer.
-  virtual Got<Verdict> judge(const Session& session, const Slice& slice,
-                             const HttpAnswer& answer, const Value& body) = 0;
+  virtual Got<Verdict> judge(const Session& session, const Slice& slice, const HttpAnswer& answer,
+                             const Value& body) = 0;
   // Milliseconds to wait before attempt n+1 (n from 1), without jitter.
   virtual Got<int64_t> backoff_ms(const Session& session, int attempt, const HttpAnswer& answer) = 0;
   virtual int max_retries(const Session& session) const = 0;
@@ -56,7 +56,7 @@ class ErrorHandler {
 struct Page {
   const Value& response;  // first body
   const HttpHeaders& headers;
-  size_t extracted = 0;   // records before the filter
+  size_t extracted = 0;  // records before the filter
   const Value& last_record;
 };
 class Paginator {

@@ -36,12 +36,10 @@ class DayCursor : public Cursor {
   }
 
   Got<Done> apply(const Session& session, const Slice& slice, RequestParts& parts) const override {
-    for (const auto& [option, name] : {std::pair(&start_option, "start_time"),
-                                       std::pair(&end_option, "end_time")}) {
+    for (const auto& [option, name] : {std::pair(&start_option, "start_time"), std::pair(&end_option, "end_time")}) {
       const Value* value = slice.interval.object().find(name);
       if (!*option || value == nullptr) continue;
-      SUJIP_TRY([[maybe_unused]] const Done put,
-                (*option)->inject(session, slice, python_text(*value), parts));
+      SUJIP_TRY([[maybe_unused]] const Done put, (*option)->inject(session, slice, python_text(*value), parts));
     }
     return Done{};
   }
@@ -51,8 +49,7 @@ class DayCursor : public Cursor {
     SUJIP_TRY(const std::string written, text.text(session.variables(slice)));
     auto day = Day::parse(written);
     if (!day) day = Day::parse_compact(written);
-    if (!day)
-      return Failure("config", {"'" + written + "' is no date", "", "write it as 2026-10-01"});
+    if (!day) return Failure("config", {"'" + written + "' is no date", "", "write it as 2026-10-01"});
     return *day;
   }
 };

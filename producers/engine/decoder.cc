@@ -10,8 +10,7 @@ class JsonDecoder : public Decoder {
     auto body = parse_json(response.body);
     if (!body) {
       const auto url = Url::parse(response.url);
-      return Failure("bad_answer", {"the answer is not JSON: " + body.error().what,
-                                    url ? url->without_query() : "",
+      return Failure("bad_answer", {"the answer is not JSON: " + body.error().what, url ? url->without_query() : "",
                                     "the vendor may be in maintenance: try again later"});
     }
     // A list's elements are bodies of their own.
@@ -31,8 +30,7 @@ class RowDecoder : public Decoder {
 
 }  // namespace
 
-Got<Records> decode_rows(std::string_view text, char delimiter,
-                         const std::vector<std::string>& columns) {
+Got<Records> decode_rows(std::string_view text, char delimiter, const std::vector<std::string>& columns) {
   Records rows;
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
   for (size_t number = 1; !text.empty(); ++number) {
@@ -51,10 +49,9 @@ Got<Records> decode_rows(std::string_view text, char delimiter,
       at = stop + 1;
     }
     if (cell < columns.size())
-      return Failure("bad_answer",
-                     {"line " + std::to_string(number) + " has " + std::to_string(cell) +
-                          " columns, " + std::to_string(columns.size()) + " are documented",
-                      "", "the vendor changed the report: nothing of it was used"});
+      return Failure("bad_answer", {"line " + std::to_string(number) + " has " + std::to_string(cell) + " columns, " +
+                                        std::to_string(columns.size()) + " are documented",
+                                    "", "the vendor changed the report: nothing of it was used"});
     rows.emplace_back(std::move(row));
   }
   return rows;

@@ -78,8 +78,7 @@ class Collection {
   explicit Collection(const CollectContext& context) : c_(context) {}
 
   Result<CollectReport> run() {
-    metrics::counter("runs_total",
-                     {{"medium", c_.source.name}, {"trigger", c_.options.trigger}}).Increment();
+    metrics::counter("runs_total", {{"medium", c_.source.name}, {"trigger", c_.options.trigger}}).Increment();
     auto& running = metrics::gauge("runs_in_progress", {{"medium", c_.source.name}});
     running.Increment();
     const int64_t before = c_.pace.steady_ms();
@@ -113,8 +112,7 @@ class Collection {
     SUJIP_TRY(const std::vector<AccountTask> todo, tasks(session, streams));
     report_.accounts = static_cast<int>(todo.size());
     if (c_.options.accounts.empty())
-      metrics::gauge("accounts_expected", {{"medium", c_.source.name}})
-          .Set(static_cast<double>(todo.size()));
+      metrics::gauge("accounts_expected", {{"medium", c_.source.name}}).Set(static_cast<double>(todo.size()));
     SUJIP_CHECK_OK(work(todo, limits, config, today));
     return std::move(report_);
   }
@@ -147,9 +145,7 @@ class Collection {
   Item read_all(Session& session, const Feed& feed, const Stream& stream, const Scope& scope) {
     struct All : Retriever {
       const Stream* inner = nullptr;
-      Got<Records> read(Session& s, const Slice&) override {
-        return read_account_stream(s, *inner);
-      }
+      Got<Records> read(Session& s, const Slice&) override { return read_account_stream(s, *inner); }
     };
     auto all = std::make_shared<All>();
     all->inner = &stream;
@@ -186,18 +182,22 @@ class Collection {
     if (names.empty()) return all;
     std::vector<AccountTask> out;
     for (const std::string& name : names) {
-      const auto it = std::find_if(all.begin(), all.end(),
-                                   [&](const AccountTask& task) { return task.account == name; });
-      if (it == all.end()) report_.unknown_accounts.push_back(name);
-      else out.push_back(*it);
+      const auto it =
+          std::find_if(all.begin(), all.end(), [&](const AccountTask& task) { return task.account == name; });
+      if (it == all.end())
+        report_.unknown_accounts.push_back(name);
+      else
+        out.push_back(*it);
     }
     return out;
   }
 
-  Status work(const std::vector<AccountTask>& tasks, RateLimits& limits, const Value& config,
-              Day today) {
+  Status work(const std::vector<AccountTask>& tasks, RateLimits& limits, const Value& config, Day today) {
     Inbox inbox;
-    const WorkerContext context{c_, limits, config, today,
+    const WorkerContext context{c_,
+                                limits,
+                                config,
+                                today,
                                 [&](Item item) {
                                   if (!is_stop(item)) inbox.put(std::move(item));
                                 },
@@ -210,10 +210,12 @@ class Collection {
           collect_account(context, tasks[i]);
         } catch (const std::exception& problem) {
           const TimeMs now = c_.pace.wall_ms();
-          inbox.put(NotCollected{{c_.source.name, tasks[i].account, "account_status", ""}, false,
-                                 {"internal", {problem.what(), tasks[i].account,
-                                               "this is an error of the program: report it"}},
-                                 now, now});
+          inbox.put(NotCollected{
+              {c_.source.name, tasks[i].account, "account_status", ""},
+              false,
+              {"internal", {problem.what(), tasks[i].account, "this is an error of the program: report it"}},
+              now,
+              now});
         }
       }
       inbox.worker_done();
@@ -249,8 +251,7 @@ class Collection {
         ++(same[i] ? report_.same : report_.collected);
         report_.rows += progress.rows;
         report_.bytes += item->bytes;
-        if (item->rows.empty())
-          metrics::counter("empty_results_total", {{"medium", c_.source.name}}).Increment();
+        if (item->rows.empty()) metrics::counter("empty_results_total", {{"medium", c_.source.name}}).Increment();
       } else {
         const auto& gap = std::get<NotCollected>(items[i]);
         progress.scope = gap.scope;
@@ -258,8 +259,8 @@ class Collection {
         progress.message = gap.failure.error.message();
         ++(gap.skipped ? report_.skipped : report_.failed);
         if (!gap.skipped) {
-          metrics::counter("run_failures_total",
-                           {{"medium", c_.source.name}, {"reason", gap.failure.kind}}).Increment();
+          metrics::counter("run_failures_total", {{"medium", c_.source.name}, {"reason", gap.failure.kind}})
+              .Increment();
           log::warn("{}: not collected: {}", gap.scope.subject(), progress.message);
         }
         report_.gaps.push_back(progress);
@@ -285,8 +286,7 @@ Value config_value(const ApiSource& source) {
 
 Result<CollectReport> collect(const CollectContext& context) { return Collection(context).run(); }
 
-Result<std::vector<Error>> check_connector(const std::string& share,
-                                           const std::string& connector) {
+Result<std::vector<Error>> check_connector(const std::string& share, const std::string& connector) {
   SUJIP_TRY(const Manifest manifest, Manifest::load(manifest_file(share, connector)));
   std::vector<Error> problems;
   StreamSet streams(manifest);
@@ -310,8 +310,7 @@ Result<CollectReport> collect_api_source(const ApiSource& source, const CollectO
   if (!options.guard)
     for (Feed& feed : prepared->plan.feeds) feed.guard = false;
   SUJIP_TRY(const auto delivery,
-            KafkaDelivery::open(producer, database, settings.prefix, source.name, prepared->plan,
-                                options.told));
+            KafkaDelivery::open(producer, database, settings.prefix, source.name, prepared->plan, options.told));
   HttpClient::Options http_options;
   http_options.stop = options.stop;
   HttpClient http(http_options);
@@ -320,8 +319,7 @@ Result<CollectReport> collect_api_source(const ApiSource& source, const CollectO
 }
 
 int64_t RealPace::steady_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
       .count();
 }
 

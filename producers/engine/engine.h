@@ -23,8 +23,8 @@ namespace sujip::engine {
 class ToldScopes;
 
 struct ApiSource {
-  std::string name;       // the source, as in scopes
-  std::string connector;  // folder below producers/connectors; empty: the name
+  std::string name;                           // the source, as in scopes
+  std::string connector;                      // folder below producers/connectors; empty: the name
   std::map<std::string, std::string> config;  // base_url, customer, …
   std::map<std::string, Secret> credentials;
 };
@@ -37,15 +37,15 @@ struct CollectProgress {
 };
 
 struct CollectOptions {
-  int days = 0;              // how far back to look for days never collected; 0: the connector's
+  int days = 0;                       // how far back to look for days never collected; 0: the connector's
   std::optional<Day> from, to;        // instead of days; `to` alone has no meaning
   std::vector<std::string> accounts;  // empty: all
-  std::optional<Day> today;  // otherwise today in Seoul
-  bool force = false;        // also days that are collected already
-  bool once_a_day = false;   // leave days alone that were collected since midnight in Seoul
-  bool guard = true;         // hold snapshots that would delete too much
-  ToldScopes* told = nullptr;  // only what is news to it goes to run.log; null: everything
-  std::string trigger = "manual";  // label of the metric: manual, schedule
+  std::optional<Day> today;           // otherwise today in Seoul
+  bool force = false;                 // also days that are collected already
+  bool once_a_day = false;            // leave days alone that were collected since midnight in Seoul
+  bool guard = true;                  // hold snapshots that would delete too much
+  ToldScopes* told = nullptr;         // only what is news to it goes to run.log; null: everything
+  std::string trigger = "manual";     // label of the metric: manual, schedule
   const std::atomic<bool>* stop = nullptr;
   std::function<void(const CollectProgress&)> progress;  // called from the calling thread
 };
@@ -54,7 +54,7 @@ struct CollectReport {
   int accounts = 0;
   int64_t collected = 0, same = 0, skipped = 0, failed = 0;  // scopes
   int64_t rows = 0, bytes = 0;
-  std::vector<CollectProgress> gaps;  // every skipped and failed scope with its reason
+  std::vector<CollectProgress> gaps;          // every skipped and failed scope with its reason
   std::vector<std::string> unknown_accounts;  // asked for, but the vendor does not list them
   bool stopped = false;
   bool complete() const { return failed == 0 && !stopped; }
@@ -68,8 +68,7 @@ bool is_api_connector(const std::string& share, const std::string& connector);
 // An error is one of the surroundings (broker, database, connector); what goes wrong with a vendor is
 // in the report, in run.log and in the log.
 Result<CollectReport> collect_api_source(const ApiSource& source, const CollectOptions& options,
-                                         const Settings& settings, kafka::Producer& producer,
-                                         pg::Connection& database);
+                                         const Settings& settings, kafka::Producer& producer, pg::Connection& database);
 
 // The collection itself, for tests: everything it touches is given.
 struct CollectContext {

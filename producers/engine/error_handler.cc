@@ -36,9 +36,16 @@ std::optional<Action> parse_action(const std::string& text) {
 
 Action default_action(int status) {
   switch (status) {
-    case 400: case 401: case 403: case 404: case 405: return Action::fail;
-    case 429: return Action::rate_limited;
-    default: return status < 400 ? Action::success : Action::retry;
+    case 400:
+    case 401:
+    case 403:
+    case 404:
+    case 405:
+      return Action::fail;
+    case 429:
+      return Action::rate_limited;
+    default:
+      return status < 400 ? Action::success : Action::retry;
   }
 }
 
@@ -50,9 +57,9 @@ std::string default_kind(int status) {
 
 // The vendor's own words, wherever they stand in the body.
 void collect_words(const Value& body, std::string& out, int depth) {
-  constexpr std::string_view kNames[] = {"message", "messages", "error", "errors", "failures",
-                                         "failure", "detail", "err", "error_message", "msg",
-                                         "reason", "status_message", "title"};
+  constexpr std::string_view kNames[] = {"message", "messages",       "error", "errors",        "failures",
+                                         "failure", "detail",         "err",   "error_message", "msg",
+                                         "reason",  "status_message", "title"};
   if (depth > 4) return;
   if (body.is_list())
     for (const Value& item : body.list()) collect_words(item, out, depth + 1);
@@ -81,14 +88,11 @@ class RuleHandler : public ErrorHandler {
   std::vector<Strategy> strategies;
   std::optional<Text> retries;
 
-  Got<Verdict> judge(const Session& session, const Slice& slice, const HttpAnswer& answer,
-                     const Value& body) override {
+  Got<Verdict> judge(const Session& session, const Slice& slice, const HttpAnswer& answer, const Value& body) override {
     if (!answer.ok()) {
-      const bool final = answer.failure == HttpFailure::bad_url ||
-                         answer.failure == HttpFailure::too_large ||
+      const bool final = answer.failure == HttpFailure::bad_url || answer.failure == HttpFailure::too_large ||
                          answer.failure == HttpFailure::tls;
-      return Verdict{final ? Action::fail : Action::retry,
-                     Failure(std::string(name_of(answer.failure)), answer.error)};
+      return Verdict{final ? Action::fail : Action::retry, Failure(std::string(name_of(answer.failure)), answer.error)};
     }
     const int status = answer.response.status;
     std::string words;
@@ -101,8 +105,7 @@ class RuleHandler : public ErrorHandler {
       verdict.failure = failure(answer, words);
       if (!filter.kind.empty()) verdict.failure.kind = filter.kind;
       if (filter.message) {
-        SUJIP_TRY(verdict.failure.error.hint,
-                  filter.message->text(variables(session, slice, answer, body)));
+        SUJIP_TRY(verdict.failure.error.hint, filter.message->text(variables(session, slice, answer, body)));
       }
       return verdict;
     }
@@ -134,8 +137,7 @@ class RuleHandler : public ErrorHandler {
     const auto value = retries->value(variables);
     if (!value.ok()) return 5;
     const auto number = number_of(value.value());
-    return number ? static_cast<int>(std::clamp<int64_t>(number->to_int64().value_or(5), 0, 50))
-                  : 5;
+    return number ? static_cast<int>(std::clamp<int64_t>(number->to_int64().value_or(5), 0, 50)) : 5;
   }
 
   static int64_t to_ms(const Decimal& seconds) {
@@ -144,8 +146,7 @@ class RuleHandler : public ErrorHandler {
   }
 
  private:
-  static Variables variables(const Session& session, const Slice& slice, const HttpAnswer& answer,
-                             const Value& body) {
+  static Variables variables(const Session& session, const Slice& slice, const HttpAnswer& answer, const Value& body) {
     Variables out = session.variables(slice);
     out.set("response", body.is_undefined() ? Value(Object{}) : body);
     Object headers;
@@ -154,8 +155,8 @@ class RuleHandler : public ErrorHandler {
     return out;
   }
 
-  static Got<bool> matches(const Filter& filter, const Session& session, const Slice& slice,
-                           const HttpAnswer& answer, const Value& body, const std::string& words) {
+  static Got<bool> matches(const Filter& filter, const Session& session, const Slice& slice, const HttpAnswer& answer,
+                           const Value& body, const std::string& words) {
     const auto& codes = filter.codes;
     if (std::find(codes.begin(), codes.end(), answer.response.status) != codes.end()) return true;
     if (!filter.contains.empty() && words.find(filter.contains) != std::string::npos) return true;
@@ -168,8 +169,7 @@ class RuleHandler : public ErrorHandler {
     const auto url = Url::parse(answer.response.url);
     std::string what = "the vendor answered HTTP " + std::to_string(answer.response.status);
     if (!words.empty()) what += ": " + words.substr(0, 300);
-    return {default_kind(answer.response.status),
-            {std::move(what), url ? url->without_query() : "", ""}};
+    return {default_kind(answer.response.status), {std::move(what), url ? url->without_query() : "", ""}};
   }
 };
 
@@ -178,8 +178,7 @@ class CompositeHandler : public ErrorHandler {
  public:
   std::vector<std::unique_ptr<ErrorHandler>> parts;
 
-  Got<Verdict> judge(const Session& session, const Slice& slice, const HttpAnswer& answer,
-                     const Value& body) override {
+  Got<Verdict> judge(const Session& session, const Slice& slice, const HttpAnswer& answer, const Value& body) override {
     std::optional<Verdict> last;
     for (const auto& part : parts) {
       SUJIP_TRY(Verdict verdict, part->judge(session, slice, answer, body));
@@ -192,9 +191,7 @@ class CompositeHandler : public ErrorHandler {
   Got<int64_t> backoff_ms(const Session& session, int attempt, const HttpAnswer& answer) override {
     return parts.front()->backoff_ms(session, attempt, answer);
   }
-  int max_retries(const Session& session) const override {
-    return parts.front()->max_retries(session);
-  }
+  int max_retries(const Session& session) const override { return parts.front()->max_retries(session); }
 };
 
 Result<Filter> build_filter(const Node& node) {
@@ -212,14 +209,12 @@ Result<Filter> build_filter(const Node& node) {
   if (const Node* action = node.find("action")) {
     filter.action = parse_action(action->text);
     if (!filter.action)
-      return action->error("not supported: action " + action->text,
-                           "known: SUCCESS FAIL RETRY IGNORE RATE_LIMITED");
+      return action->error("not supported: action " + action->text, "known: SUCCESS FAIL RETRY IGNORE RATE_LIMITED");
   }
   if (const Node* message = node.find("error_message")) {
     SUJIP_TRY(filter.message, Text::compile(*message, node));
   }
-  if (const Node* parameters = node.find("$parameters"))
-    filter.kind = parameters->text_of("error_class");
+  if (const Node* parameters = node.find("$parameters")) filter.kind = parameters->text_of("error_class");
   return filter;
 }
 
@@ -233,10 +228,8 @@ Result<Strategy> build_strategy(const Node& node) {
     strategy.header = node.text_of("header");
     return strategy;
   }
-  strategy.kind =
-      type == "ConstantBackoffStrategy" ? Strategy::Kind::constant : Strategy::Kind::exponential;
-  const Node* amount = node.find(type == "ConstantBackoffStrategy" ? "backoff_time_in_seconds"
-                                                                   : "factor");
+  strategy.kind = type == "ConstantBackoffStrategy" ? Strategy::Kind::constant : Strategy::Kind::exponential;
+  const Node* amount = node.find(type == "ConstantBackoffStrategy" ? "backoff_time_in_seconds" : "factor");
   if (amount != nullptr) {
     SUJIP_TRY(strategy.amount, Text::compile(*amount, node));
   } else {

@@ -25,8 +25,8 @@ struct Failure {
 template <class T>
 class [[nodiscard]] Got {
  public:
-  Got(T value) : state_(std::in_place_index<0>, std::move(value)) {}            // NOLINT
-  Got(Failure failure) : state_(std::in_place_index<1>, std::move(failure)) {}  // NOLINT
+  Got(T value) : state_(std::in_place_index<0>, std::move(value)) {}               // NOLINT
+  Got(Failure failure) : state_(std::in_place_index<1>, std::move(failure)) {}     // NOLINT
   Got(Error error) : state_(std::in_place_index<1>, Failure(std::move(error))) {}  // NOLINT
 
   bool ok() const { return state_.index() == 0; }

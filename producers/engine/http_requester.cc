@@ -66,8 +66,7 @@ Result<std::unique_ptr<HttpRequester>> HttpRequester::build(const Node& node, st
 Got<std::string> HttpRequester::base(const Session& session, const Slice& slice) const {
   SUJIP_TRY(std::string url, url_->text(session.variables(slice)));
   if (!Url::parse(url))
-    return Failure("config", {"'" + url + "' is not an http or https address", stream_,
-                              "set the source's base_url"});
+    return Failure("config", {"'" + url + "' is not an http or https address", stream_, "set the source's base_url"});
   return url;
 }
 
@@ -93,8 +92,7 @@ Got<RequestParts> HttpRequester::parts(const Session& session, const Slice& slic
   return parts;
 }
 
-Got<RequestParts> HttpRequester::parts_for(const Session& session, const Slice& slice,
-                                           const std::string& method,
+Got<RequestParts> HttpRequester::parts_for(const Session& session, const Slice& slice, const std::string& method,
                                            const std::string& path) const {
   RequestParts parts;
   parts.method = method;
@@ -109,14 +107,12 @@ Got<RequestParts> HttpRequester::parts_for(const Session& session, const Slice& 
   return parts;
 }
 
-Got<HttpRequester::Reply> HttpRequester::send(Session& session, const Slice& slice,
-                                              const RequestParts& parts) const {
+Got<HttpRequester::Reply> HttpRequester::send(Session& session, const Slice& slice, const RequestParts& parts) const {
   HttpRequest request;
   request.method = parts.method;
   request.url = parts.url;
   if (!parts.query.empty() && !parts.url_is_final)
-    request.url += (request.url.find('?') == std::string::npos ? "?" : "&") +
-                   encode_form(parts.query);
+    request.url += (request.url.find('?') == std::string::npos ? "?" : "&") + encode_form(parts.query);
   if (!parts.body_json.empty()) request.body = to_json(Value(parts.body_json));
   const auto url = Url::parse(request.url);
   if (!url) return Failure("bad_answer", {"not an address to ask", stream_, ""});
@@ -127,8 +123,7 @@ Got<HttpRequester::Reply> HttpRequester::send(Session& session, const Slice& sli
       request.headers = parts.headers;
       if (!request.body.empty() || request.method == "POST")
         request.headers.emplace_back("Content-Type", "application/json");
-      if (authenticator_) return authenticator_->sign(session, slice, request.method, *url,
-                                                      request.headers);
+      if (authenticator_) return authenticator_->sign(session, slice, request.method, *url, request.headers);
       return Done{};
     };
     SUJIP_TRY([[maybe_unused]] const Done signed_once, sign());
@@ -137,8 +132,7 @@ Got<HttpRequester::Reply> HttpRequester::send(Session& session, const Slice& sli
       if (!budget_by_.empty() && same_header(name, budget_by_)) bucket = value;
     int64_t waited = 0;
     for (;;) {
-      const int64_t ms =
-          session.limits->take(bucket, request.method, url->path, session.pace->steady_ms());
+      const int64_t ms = session.limits->take(bucket, request.method, url->path, session.pace->steady_ms());
       if (ms == 0) break;
       waited += ms;
       if (!session.pace->wait(ms)) return Failure("stopped", {"stopped", stream_, ""});
@@ -156,10 +150,9 @@ Got<HttpRequester::Reply> HttpRequester::send(Session& session, const Slice& sli
     metrics::histogram("api_request_duration_seconds", labels)
         .Observe(static_cast<double>(session.pace->steady_ms() - before) / 1000);
     if (answer.ok()) {
-      metrics::counter("api_requests_total",
-                       {{"medium", session.source},
-                        {"endpoint", stream_},
-                        {"code", std::to_string(answer.response.status)}})
+      metrics::counter(
+          "api_requests_total",
+          {{"medium", session.source}, {"endpoint", stream_}, {"code", std::to_string(answer.response.status)}})
           .Increment();
       session.bytes += static_cast<int64_t>(answer.response.body.size());
       metrics::counter("api_received_bytes_total", {{"medium", session.source}})
@@ -167,23 +160,19 @@ Got<HttpRequester::Reply> HttpRequester::send(Session& session, const Slice& sli
     }
     Value body;
     // Only errors, and answers of interfaces that say errors with 200, need the body here.
-    if (answer.ok() && answer.response.body.size() < (1u << 20) &&
-        answer.response.body.find_first_of("{[") == 0) {
-      if (auto parsed = parse_json(answer.response.body); parsed.ok())
-        body = std::move(parsed).value();
+    if (answer.ok() && answer.response.body.size() < (1u << 20) && answer.response.body.find_first_of("{[") == 0) {
+      if (auto parsed = parse_json(answer.response.body); parsed.ok()) body = std::move(parsed).value();
     }
     SUJIP_TRY(Verdict verdict, errors_->judge(session, slice, answer, body));
-    if (verdict.action == Verdict::Action::success && answer.ok())
-      return Reply{std::move(answer.response), false};
+    if (verdict.action == Verdict::Action::success && answer.ok()) return Reply{std::move(answer.response), false};
     if (verdict.action == Verdict::Action::ignore)
       return Reply{std::move(answer.response), answer.response.status >= 400 || !answer.ok()};
 
     Failure& failure = verdict.failure;
     failure.error.what = without_headers(std::move(failure.error.what), request.headers);
     failure.error.where = url->without_query();
-    metrics::counter("api_request_failures_total", {{"medium", session.source},
-                                                    {"endpoint", stream_},
-                                                    {"reason", failure.kind}})
+    metrics::counter("api_request_failures_total",
+                     {{"medium", session.source}, {"endpoint", stream_}, {"reason", failure.kind}})
         .Increment();
     if (verdict.action == Verdict::Action::fail) return failure;
     if (attempt > errors_->max_retries(session)) {

@@ -10,8 +10,7 @@ namespace sujip::engine {
 class HttpRequester {
  public:
   // `budget_by`: header whose value separates the budgets; empty = one budget for the source.
-  static Result<std::unique_ptr<HttpRequester>> build(const Node& node, std::string stream,
-                                                      std::string budget_by);
+  static Result<std::unique_ptr<HttpRequester>> build(const Node& node, std::string stream, std::string budget_by);
 
   // What the manifest says about the request for this slice.
   Got<RequestParts> parts(const Session& session, const Slice& slice) const;

@@ -13,25 +13,20 @@ constexpr int kFlushMs = 60'000;
 
 }  // namespace
 
-Result<std::unique_ptr<KafkaDelivery>> KafkaDelivery::open(kafka::Producer& producer,
-                                                           pg::Connection& database,
-                                                           const std::string& prefix,
-                                                           const std::string& source,
+Result<std::unique_ptr<KafkaDelivery>> KafkaDelivery::open(kafka::Producer& producer, pg::Connection& database,
+                                                           const std::string& prefix, const std::string& source,
                                                            const Plan& plan, ToldScopes* told) {
   std::unique_ptr<KafkaDelivery> out(new KafkaDelivery(producer, database, prefix, source));
   out->told_ = told;
   out->currency_ = plan.currency;
   out->time_zone_ = plan.time_zone;
-  SUJIP_TRY(const pg::Rows rows,
-            database.query("select account, dataset, slice, hash, rows, "
-                           "(extract(epoch from collected_at) * 1000)::bigint "
-                           "from sujip.collected_scope where source = $1",
-                           source));
+  SUJIP_TRY(const pg::Rows rows, database.query("select account, dataset, slice, hash, rows, "
+                                                "(extract(epoch from collected_at) * 1000)::bigint "
+                                                "from sujip.collected_scope where source = $1",
+                                                source));
   for (int i = 0; i < rows.size(); ++i) {
-    const Scope scope{source, std::string(rows.text(i, 0)), std::string(rows.text(i, 1)),
-                      std::string(rows.text(i, 2))};
-    out->known_[scope.subject()] = {{std::string(rows.text(i, 3)), rows.integer(i, 5)},
-                                    rows.integer(i, 4)};
+    const Scope scope{source, std::string(rows.text(i, 0)), std::string(rows.text(i, 1)), std::string(rows.text(i, 2))};
+    out->known_[scope.subject()] = {{std::string(rows.text(i, 3)), rows.integer(i, 5)}, rows.integer(i, 4)};
   }
   return out;
 }
@@ -76,9 +71,8 @@ Result<std::string> KafkaDelivery::publish(const Collected& item, bool unchanged
   return id.str();
 }
 
-Status KafkaDelivery::log(const Scope& scope, const std::string& run, const std::string& state,
-                          int64_t rows, int64_t bytes, const Failure* failure, TimeMs started,
-                          TimeMs finished) {
+Status KafkaDelivery::log(const Scope& scope, const std::string& run, const std::string& state, int64_t rows,
+                          int64_t bytes, const Failure* failure, TimeMs started, TimeMs finished) {
   RunLog entry;
   entry.scope = scope;
   entry.run = run;
@@ -87,9 +81,8 @@ Status KafkaDelivery::log(const Scope& scope, const std::string& run, const std:
   entry.rows = rows;
   entry.bytes = bytes;
   if (failure != nullptr) {
-    entry.message = failure->error.where.empty()
-                        ? failure->error.what
-                        : failure->error.where + ": " + failure->error.what;
+    entry.message =
+        failure->error.where.empty() ? failure->error.what : failure->error.where + ": " + failure->error.what;
     entry.hint = failure->error.hint;
     entry.error_class = failure->kind;
   }
@@ -110,14 +103,13 @@ Result<std::vector<bool>> KafkaDelivery::deliver(const std::vector<Item>& items)
       const bool news = told_ == nullptr || told_->is_news(*item);
       if (same[i] && !news) continue;
       SUJIP_TRY(runs[i], publish(*item, same[i]));
-      SUJIP_CHECK_OK(log(item->scope, runs[i], "finished",
-                         static_cast<int64_t>(item->rows.size()), item->bytes, nullptr,
-                         item->snapshot_ms, item->finished_ms));
+      SUJIP_CHECK_OK(log(item->scope, runs[i], "finished", static_cast<int64_t>(item->rows.size()), item->bytes,
+                         nullptr, item->snapshot_ms, item->finished_ms));
     } else {
       const auto& gap = std::get<NotCollected>(items[i]);
       if (told_ != nullptr && !told_->is_news(gap)) continue;
-      SUJIP_CHECK_OK(log(gap.scope, "", gap.skipped ? "skipped" : "failed", 0, 0, &gap.failure,
-                         gap.started_ms, gap.finished_ms));
+      SUJIP_CHECK_OK(
+          log(gap.scope, "", gap.skipped ? "skipped" : "failed", 0, 0, &gap.failure, gap.started_ms, gap.finished_ms));
     }
   }
   SUJIP_CHECK_OK(producer_.flush(kFlushMs));
@@ -128,12 +120,12 @@ Result<std::vector<bool>> KafkaDelivery::deliver(const std::vector<Item>& items)
     if (item == nullptr || runs[i].empty()) continue;
     const Scope& s = item->scope;
     const auto rows = static_cast<int64_t>(item->rows.size());
-    SUJIP_CHECK_OK(database_.query(
-        "insert into sujip.collected_scope (source, account, dataset, slice, hash, run, rows) "
-        "values ($1, $2, $3, $4, $5, $6, $7) on conflict (source, account, dataset, slice) "
-        "do update set hash = excluded.hash, run = excluded.run, rows = excluded.rows, "
-        "collected_at = now()",
-        s.source, s.account, s.dataset, s.slice, item->hash, runs[i], rows));
+    SUJIP_CHECK_OK(
+        database_.query("insert into sujip.collected_scope (source, account, dataset, slice, hash, run, rows) "
+                        "values ($1, $2, $3, $4, $5, $6, $7) on conflict (source, account, dataset, slice) "
+                        "do update set hash = excluded.hash, run = excluded.run, rows = excluded.rows, "
+                        "collected_at = now()",
+                        s.source, s.account, s.dataset, s.slice, item->hash, runs[i], rows));
     latest_[s.subject()] = {{item->hash, item->finished_ms}, rows};
   }
   SUJIP_CHECK_OK(transaction.commit());
@@ -143,17 +135,17 @@ Result<std::vector<bool>> KafkaDelivery::deliver(const std::vector<Item>& items)
 Status KafkaDelivery::remember_accounts(const std::vector<AccountFound>& accounts) {
   SUJIP_TRY(pg::Transaction transaction, pg::Transaction::begin(database_));
   for (const AccountFound& found : accounts)
-    SUJIP_CHECK_OK(database_.query(
-        "insert into sujip.known_account (source, account, name, status, currency, time_zone) "
-        "values ($1, $2, $3, case when $4 = '' then 'active' else $4 end, nullif($5, ''), $6) "
-        "on conflict (source, account) do update set "
-        "name = case when $3 = '' then known_account.name else $3 end, "
-        "status = case when $4 = '' then known_account.status else $4 end, "
-        "currency = coalesce(known_account.currency, excluded.currency), updated_at = now() "
-        "where (known_account.name, known_account.status) is distinct from "
-        "(case when $3 = '' then known_account.name else $3 end, "
-        "case when $4 = '' then known_account.status else $4 end)",
-        source_, found.account, found.name, found.status, currency_, time_zone_));
+    SUJIP_CHECK_OK(
+        database_.query("insert into sujip.known_account (source, account, name, status, currency, time_zone) "
+                        "values ($1, $2, $3, case when $4 = '' then 'active' else $4 end, nullif($5, ''), $6) "
+                        "on conflict (source, account) do update set "
+                        "name = case when $3 = '' then known_account.name else $3 end, "
+                        "status = case when $4 = '' then known_account.status else $4 end, "
+                        "currency = coalesce(known_account.currency, excluded.currency), updated_at = now() "
+                        "where (known_account.name, known_account.status) is distinct from "
+                        "(case when $3 = '' then known_account.name else $3 end, "
+                        "case when $4 = '' then known_account.status else $4 end)",
+                        source_, found.account, found.name, found.status, currency_, time_zone_));
   return transaction.commit();
 }
 

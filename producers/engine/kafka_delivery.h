@@ -15,11 +15,9 @@ class KafkaDelivery : public Delivery {
  public:
   // Reads what the registry knows about the source. `producer` and `database` must outlive it, and
   // `told`, when given: what it knows already is not said again.
-  static Result<std::unique_ptr<KafkaDelivery>> open(kafka::Producer& producer,
-                                                     pg::Connection& database,
-                                                     const std::string& prefix,
-                                                     const std::string& source, const Plan& plan,
-                                                     ToldScopes* told = nullptr);
+  static Result<std::unique_ptr<KafkaDelivery>> open(kafka::Producer& producer, pg::Connection& database,
+                                                     const std::string& prefix, const std::string& source,
+                                                     const Plan& plan, ToldScopes* told = nullptr);
 
   std::optional<KnownScope> known(const Scope& scope) const override;
   Result<std::vector<bool>> deliver(const std::vector<Item>& items) override;
@@ -30,15 +28,13 @@ class KafkaDelivery : public Delivery {
     KnownScope known;
     int64_t rows = 0;
   };
-  KafkaDelivery(kafka::Producer& producer, pg::Connection& database, std::string prefix,
-                std::string source)
-      : producer_(producer), database_(database), prefix_(std::move(prefix)),
-        source_(std::move(source)) {}
+  KafkaDelivery(kafka::Producer& producer, pg::Connection& database, std::string prefix, std::string source)
+      : producer_(producer), database_(database), prefix_(std::move(prefix)), source_(std::move(source)) {}
   bool is_unchanged(const Collected& item) const;
   // `same` instead of the rows when `unchanged`. The run it was published as.
   Result<std::string> publish(const Collected& item, bool unchanged);
-  Status log(const Scope& scope, const std::string& run, const std::string& state, int64_t rows,
-             int64_t bytes, const Failure* failure, TimeMs started, TimeMs finished);
+  Status log(const Scope& scope, const std::string& run, const std::string& state, int64_t rows, int64_t bytes,
+             const Failure* failure, TimeMs started, TimeMs finished);
 
   kafka::Producer& producer_;
   pg::Connection& database_;

@@ -7,9 +7,9 @@
 namespace sujip::engine {
 namespace {
 
-constexpr std::string_view kTopKeys[] = {
-    "version", "type",     "check",       "streams",   "definitions", "schemas", "spec",
-    "concurrency_level", "api_budget", "stream_groups", "metadata", "description"};
+constexpr std::string_view kTopKeys[] = {"version",     "type",          "check",    "streams",
+                                         "definitions", "schemas",       "spec",     "concurrency_level",
+                                         "api_budget",  "stream_groups", "metadata", "description"};
 
 bool is_schema(const Node& node) {
   const Node* type = node.find("type");
@@ -20,10 +20,14 @@ bool is_schema(const Node& node) {
 
 bool is_empty(const Node& node) {
   switch (node.kind) {
-    case Node::Kind::null: return true;
-    case Node::Kind::scalar: return node.text.empty() && !node.is_map();
-    case Node::Kind::list: return node.items.empty();
-    case Node::Kind::map: return node.fields.empty();
+    case Node::Kind::null:
+      return true;
+    case Node::Kind::scalar:
+      return node.text.empty() && !node.is_map();
+    case Node::Kind::list:
+      return node.items.empty();
+    case Node::Kind::map:
+      return node.fields.empty();
   }
   return true;
 }
@@ -36,8 +40,7 @@ void fill_types(Node& node) {
     if (name == "$parameters" || name == "definitions" || name == "metadata") continue;
     const auto give = [&, &field = name](Node& part) {
       if (!part.is_map() || part.find("type") != nullptr) return;
-      const std::string_view wanted =
-          default_type(type, field, part.find("class_name") != nullptr);
+      const std::string_view wanted = default_type(type, field, part.find("class_name") != nullptr);
       if (wanted.empty()) return;
       Node text;
       text.kind = Node::Kind::scalar;
@@ -127,8 +130,7 @@ Result<Manifest> Manifest::from(Result<Node> document, const std::string& file_n
     hand_down(stream.node, nothing);
     stream.name = stream.node.text_of("name");
     if (stream.name.empty()) return declared.error("a stream without a name");
-    if (manifest.stream(stream.name) != nullptr)
-      return declared.error("two streams are called '" + stream.name + "'");
+    if (manifest.stream(stream.name) != nullptr) return declared.error("two streams are called '" + stream.name + "'");
     stream.blocked = unsupported(stream.node, "streams." + stream.name);
     manifest.streams.push_back(std::move(stream));
   }

@@ -19,18 +19,15 @@ Got<Decimal> amount(const Value& row, std::string_view name) {
   const std::string& text = cell(row, name);
   const auto number = Decimal::parse(text);
   if (!number)
-    return Failure("bad_answer",
-                   {"'" + text.substr(0, 40) + "' is no number in column " + std::string(name),
-                    "campaign " + cell(row, "campaignId"), "nothing of the report was used"});
+    return Failure("bad_answer", {"'" + text.substr(0, 40) + "' is no number in column " + std::string(name),
+                                  "campaign " + cell(row, "campaignId"), "nothing of the report was used"});
   return *number;
 }
 
 constexpr std::string_view kSummed[] = {"imp", "click", "cost", "sumOfRank", "viewCount"};
-constexpr std::string_view kKeywordKey[] = {"date",    "customerId", "campaignId",
-                                            "adGroupId", "keywordId",  "adId",
-                                            "mediaCode", "pcMobile"};
-constexpr std::string_view kGroupKey[] = {"date", "customerId", "campaignId", "adGroupId",
-                                          "pcMobile"};
+constexpr std::string_view kKeywordKey[] = {"date",      "customerId", "campaignId", "adGroupId",
+                                            "keywordId", "adId",       "mediaCode",  "pcMobile"};
+constexpr std::string_view kGroupKey[] = {"date", "customerId", "campaignId", "adGroupId", "pcMobile"};
 
 struct Joined {
   std::array<Decimal, std::size(kSummed)> sums{};
@@ -40,11 +37,9 @@ struct Joined {
 
 }  // namespace
 
-Got<Records> report_rows(const Records& ad, const Records& conversions, const Records& campaigns,
-                         bool keyword) {
+Got<Records> report_rows(const Records& ad, const Records& conversions, const Records& campaigns, bool keyword) {
   const std::span<const std::string_view> key_names =
-      keyword ? std::span<const std::string_view>(kKeywordKey)
-              : std::span<const std::string_view>(kGroupKey);
+      keyword ? std::span<const std::string_view>(kKeywordKey) : std::span<const std::string_view>(kGroupKey);
   std::map<std::vector<std::string>, Joined> rows;
   const auto at = [&](const Value& row) -> Joined& {
     std::vector<std::string> key;
@@ -75,8 +70,7 @@ Got<Records> report_rows(const Records& ad, const Records& conversions, const Re
   }
 
   std::map<std::string, const Value*> campaign_of;
-  for (const Value& campaign : campaigns)
-    campaign_of[cell(campaign, "nccCampaignId")] = &campaign;
+  for (const Value& campaign : campaigns) campaign_of[cell(campaign, "nccCampaignId")] = &campaign;
 
   Records out;
   out.reserve(rows.size());
@@ -87,8 +81,7 @@ Got<Records> report_rows(const Records& ad, const Records& conversions, const Re
       row.append(std::string(key_names[i]), Value(key[i]));
       if (key_names[i] == "campaignId") campaign_id = key[i];
     }
-    for (size_t i = 0; i < std::size(kSummed); ++i)
-      row.append(std::string(kSummed[i]), Value(joined.sums[i].str()));
+    for (size_t i = 0; i < std::size(kSummed); ++i) row.append(std::string(kSummed[i]), Value(joined.sums[i].str()));
     row.append("convCount", Value(joined.conversions.str()));
     row.append("salesByConv", Value(joined.sales.str()));
     row.append("purchaseCount", Value(joined.purchases.str()));
@@ -105,8 +98,7 @@ Got<Records> report_rows(const Records& ad, const Records& conversions, const Re
     row.append("conversionTypes", Value(std::move(types)));
     const auto campaign = campaign_of.find(campaign_id);
     for (const auto& [from, to] : {std::pair("campaignTp", "campaignTp"), std::pair("name", "campaignName")})
-      row.append(to, campaign == campaign_of.end() ? Value::null()
-                                                   : Value(cell(*campaign->second, from)));
+      row.append(to, campaign == campaign_of.end() ? Value::null() : Value(cell(*campaign->second, from)));
     out.emplace_back(std::move(row));
   }
   return out;
@@ -149,8 +141,8 @@ class AccountStatus : public Retriever {
     const Value* customer = slice.partition.object().find("customer_id");
     status.set("customerId", customer != nullptr ? *customer : Value::null());
     auto money = balance->read_shared(session, slice);
-    auto listed = money.ok() ? campaigns->read_shared(session, slice)
-                             : Got<std::shared_ptr<const Records>>(money.error());
+    auto listed =
+        money.ok() ? campaigns->read_shared(session, slice) : Got<std::shared_ptr<const Records>>(money.error());
     if (!listed.ok()) {
       if (listed.error().kind != "access_lost") return listed.error();
       // Still listed, but the right has ended: that is the account's state, not an error.
@@ -164,8 +156,8 @@ class AccountStatus : public Retriever {
     Value::List brief;
     for (const Value& campaign : **listed) {
       Object entry;
-      for (const char* name : {"nccCampaignId", "name", "campaignTp", "userLock", "status",
-                               "statusReason", "dailyBudget"})
+      for (const char* name :
+           {"nccCampaignId", "name", "campaignTp", "userLock", "status", "statusReason", "dailyBudget"})
         if (const Value* value = campaign.object().find(name)) entry.set(name, *value);
       const Value* lock = campaign.object().find("userLock");
       if (lock == nullptr || !lock->truthy()) ++on;
@@ -178,18 +170,15 @@ class AccountStatus : public Retriever {
   }
 };
 
-Result<std::shared_ptr<Stream>> part(const Node& node, const char* name,
-                                     const StreamMaker& streams) {
+Result<std::shared_ptr<Stream>> part(const Node& node, const char* name, const StreamMaker& streams) {
   const Node* stream = node.find(name);
-  if (stream == nullptr)
-    return node.error(node.text_of("class_name") + " needs the stream '" + name + "'");
+  if (stream == nullptr) return node.error(node.text_of("class_name") + " needs the stream '" + name + "'");
   return streams(*stream);
 }
 
 }  // namespace
 
-Result<std::shared_ptr<Retriever>> build_report_rows(const Node& node, bool keyword,
-                                                     const StreamMaker& streams) {
+Result<std::shared_ptr<Retriever>> build_report_rows(const Node& node, bool keyword, const StreamMaker& streams) {
   auto out = std::make_shared<ReportRows>();
   out->keyword = keyword;
   SUJIP_TRY(out->ad, part(node, "ad", streams));
@@ -198,8 +187,7 @@ Result<std::shared_ptr<Retriever>> build_report_rows(const Node& node, bool keyw
   return std::shared_ptr<Retriever>(std::move(out));
 }
 
-Result<std::shared_ptr<Retriever>> build_account_status(const Node& node,
-                                                        const StreamMaker& streams) {
+Result<std::shared_ptr<Retriever>> build_account_status(const Node& node, const StreamMaker& streams) {
   auto out = std::make_shared<AccountStatus>();
   SUJIP_TRY(out->balance, part(node, "balance", streams));
   SUJIP_TRY(out->campaigns, part(node, "campaigns", streams));

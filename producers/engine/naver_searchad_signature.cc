@@ -19,8 +19,8 @@ class Signature : public Authenticator {
     SUJIP_TRY(const std::string secret, secret_.text(session.variables(slice)));
     SUJIP_TRY(const std::string customer, customer_.text(session.variables(slice)));
     if (licence.empty() || secret.empty() || customer.empty())
-      return Failure("config", {"the access licence, the secret or the customer number is missing",
-                                session.source, "set them with `sujip account add`"});
+      return Failure("config", {"the access licence, the secret or the customer number is missing", session.source,
+                                "set them with `sujip account add`"});
     const TimeMs now = session.pace->wall_ms();
     headers.emplace_back("X-Timestamp", std::to_string(now));
     headers.emplace_back("X-API-KEY", licence);

@@ -42,16 +42,14 @@ class StatReport : public Retriever {
   Got<Done> announce(Session& session, std::span<const Slice> slices) override {
     for (const Slice& slice : slices)
       if (slice.day && jobs_.find(job_key(slice)) == jobs_.end() &&
-          std::find_if(queue_.begin(), queue_.end(), [&](const Slice& queued) {
-            return queued.key() == slice.key();
-          }) == queue_.end())
+          std::find_if(queue_.begin(), queue_.end(),
+                       [&](const Slice& queued) { return queued.key() == slice.key(); }) == queue_.end())
         queue_.push_back(slice);
     return order_ahead(session);
   }
 
   Got<Records> read(Session& session, const Slice& slice) override {
-    if (!slice.day)
-      return Failure("config", {"a stat report is of one day", stream, "give the stream a cursor"});
+    if (!slice.day) return Failure("config", {"a stat report is of one day", stream, "give the stream a cursor"});
     const std::string key = job_key(slice);
     std::erase_if(queue_, [&](const Slice& queued) { return queued.key() == slice.key(); });
     if (jobs_.find(key) == jobs_.end()) {
@@ -104,8 +102,7 @@ class StatReport : public Retriever {
     SUJIP_TRY(const HttpRequester::Reply reply, requester->send(session, slice, parts));
     SUJIP_TRY(const Value answer, parse_json(reply.response.body));
     take_over(answer, job);
-    if (job.id.empty())
-      return Failure("bad_answer", {"the vendor made no report job", stream, "try again later"});
+    if (job.id.empty()) return Failure("bad_answer", {"the vendor made no report job", stream, "try again later"});
     return Done{};
   }
 
@@ -117,12 +114,10 @@ class StatReport : public Retriever {
 
   // One call tells about all jobs of the account. A job that is missing was thrown away by the vendor.
   Got<Done> poll(Session& session, const Slice& slice) {
-    SUJIP_TRY(const RequestParts parts,
-              requester->parts_for(session, slice, "GET", "/stat-reports"));
+    SUJIP_TRY(const RequestParts parts, requester->parts_for(session, slice, "GET", "/stat-reports"));
     SUJIP_TRY(const HttpRequester::Reply reply, requester->send(session, slice, parts));
     SUJIP_TRY(const Value answer, parse_json(reply.response.body));
-    if (!answer.is_list())
-      return Failure("bad_answer", {"the list of report jobs is no list", stream, ""});
+    if (!answer.is_list()) return Failure("bad_answer", {"the list of report jobs is no list", stream, ""});
     std::map<std::string, const Value*> listed;
     for (const Value& item : answer.list()) listed[field_text(item, "reportJobId")] = &item;
     for (auto& [key, job] : jobs_) {
@@ -137,8 +132,7 @@ class StatReport : public Retriever {
   }
 
   Got<Done> remove(Session& session, const Slice& slice, const Job& job) {
-    SUJIP_TRY(const RequestParts parts, requester->parts_for(session, slice, "DELETE",
-                                                             "/stat-reports/" + job.id));
+    SUJIP_TRY(const RequestParts parts, requester->parts_for(session, slice, "DELETE", "/stat-reports/" + job.id));
     SUJIP_TRY([[maybe_unused]] const auto reply, requester->send(session, slice, parts));
     return Done{};
   }
@@ -157,9 +151,8 @@ class StatReport : public Retriever {
   Got<Records> finish(Session& session, const Slice& slice, Job& job) {
     if (job.failure) return *job.failure;
     SUJIP_TRY(const Value seconds, poll_seconds->value(session.variables(slice)));
-    const int64_t pause = seconds.is_number()
-                              ? (seconds.number() * Decimal::of(1000)).rounded(0).to_int64().value_or(2000)
-                              : 2000;
+    const int64_t pause =
+        seconds.is_number() ? (seconds.number() * Decimal::of(1000)).rounded(0).to_int64().value_or(2000) : 2000;
     const int64_t deadline = session.pace->steady_ms() + patience_ms;
     for (;;) {
       const std::string status = job.status;
@@ -178,35 +171,33 @@ class StatReport : public Retriever {
         (void)remove(session, slice, job).ok();
         return Records{};  // the vendor's word that the day has no rows
       }
-      if (status == "ERROR" || status == "VANISHED" ||
-          status.find("CHANG") != std::string::npos || status.find("변경") != std::string::npos) {
+      if (status == "ERROR" || status == "VANISHED" || status.find("CHANG") != std::string::npos ||
+          status.find("변경") != std::string::npos) {
         SUJIP_TRY([[maybe_unused]] const Done again, rebuild(session, slice, job, status));
         continue;
       }
-      const bool busy = status == "REGIST" || status == "RUNNING" || status == "WAITING" ||
-                        status == "AGGREGATING";
+      const bool busy = status == "REGIST" || status == "RUNNING" || status == "WAITING" || status == "AGGREGATING";
       if (!busy && ++job.unknown > kMostUnknown) {
         job.unknown = 0;
         SUJIP_TRY([[maybe_unused]] const Done again, rebuild(session, slice, job, status));
         continue;
       }
       if (session.pace->steady_ms() > deadline)
-        return Failure("report_job", {"the report was not built in time, status " + status,
-                                      place(slice), "try again later"});
+        return Failure("report_job",
+                       {"the report was not built in time, status " + status, place(slice), "try again later"});
       if (!session.pace->wait(pause)) return Failure("stopped", {"stopped", place(slice), ""});
       SUJIP_TRY([[maybe_unused]] const Done polled, poll(session, slice));
     }
   }
 
   Got<Records> download(Session& session, const Slice& slice, const Job& job) {
-    SUJIP_TRY(RequestParts parts,
-              requester->parts_for(session, slice, "GET", "/report-download"));
+    SUJIP_TRY(RequestParts parts, requester->parts_for(session, slice, "GET", "/report-download"));
     const auto link = Url::parse(job.url);
     const auto base = Url::parse(parts.url);
     // The signed headers go along: only to the host they are for.
     if (!link || !base || link->origin() != base->origin())
-      return Failure("bad_answer", {"the download link leads to another host", place(slice),
-                                    "is the source's base_url right?"});
+      return Failure("bad_answer",
+                     {"the download link leads to another host", place(slice), "is the source's base_url right?"});
     parts.url = job.url;  // its token must reach the vendor untouched
     parts.url_is_final = true;
     SUJIP_TRY(const HttpRequester::Reply reply, requester->send(session, slice, parts));
@@ -219,8 +210,8 @@ class StatReport : public Retriever {
     const std::string day = slice.day->compact();
     for (const Value& row : *rows)
       if (field_text(row, columns.front()) != day)
-        return Failure("bad_answer", {"the report holds rows of " + field_text(row, columns.front()),
-                                      place(slice), "nothing of it was used: collect it again"});
+        return Failure("bad_answer", {"the report holds rows of " + field_text(row, columns.front()), place(slice),
+                                      "nothing of it was used: collect it again"});
     return rows;
   }
 
@@ -231,8 +222,7 @@ class StatReport : public Retriever {
 }  // namespace
 
 Result<std::shared_ptr<Retriever>> build_stat_report(const Node& node, const std::string& stream,
-                                                     const std::string& budget_by,
-                                                     const StreamMaker& streams) {
+                                                     const std::string& budget_by, const StreamMaker& streams) {
   auto out = std::make_shared<StatReport>();
   out->stream = stream;
   out->report = node.text_of("report_type");

@@ -12,8 +12,7 @@ namespace {
 
 constexpr int kDeepest = 64;
 
-Result<Node> convert(const YAML::Node& yaml, const std::shared_ptr<const std::string>& file,
-                     int depth) {
+Result<Node> convert(const YAML::Node& yaml, const std::shared_ptr<const std::string>& file, int depth) {
   Node node;
   node.line = yaml.Mark().line + 1;
   node.file = file;
@@ -69,8 +68,7 @@ class Resolver {
 
  private:
   Result<Node> follow(const Node& from, const std::string& reference) {
-    if (!reference.starts_with("#/"))
-      return from.error("reference '" + reference + "' does not begin with '#/'");
+    if (!reference.starts_with("#/")) return from.error("reference '" + reference + "' does not begin with '#/'");
     if (std::find(open_.begin(), open_.end(), reference) != open_.end())
       return from.error("reference '" + reference + "' leads back to itself");
     const Node* target = lookup(document_, std::string_view(reference).substr(2));
@@ -97,8 +95,7 @@ class Resolver {
     const size_t slash = std::min(path.find('/'), path.size());
     size_t index = 0;
     const auto [end, ec] = std::from_chars(path.data(), path.data() + slash, index);
-    if (ec != std::errc() || end != path.data() + slash || index >= node.items.size())
-      return nullptr;
+    if (ec != std::errc() || end != path.data() + slash || index >= node.items.size()) return nullptr;
     return lookup(node.items[index], slash == path.size() ? "" : path.substr(slash + 1));
   }
 
@@ -113,8 +110,8 @@ Result<Node> Node::parse(const std::string& yaml, const std::string& file_name) 
   try {
     return convert(YAML::Load(yaml), file, 0);
   } catch (const YAML::Exception& problem) {
-    return Error{"not readable as YAML: " + problem.msg,
-                 file_name + ":" + std::to_string(problem.mark.line + 1), "check the indentation"};
+    return Error{"not readable as YAML: " + problem.msg, file_name + ":" + std::to_string(problem.mark.line + 1),
+                 "check the indentation"};
   }
 }
 
@@ -132,9 +129,7 @@ const Node* Node::find(std::string_view name) const {
   return nullptr;
 }
 
-Node* Node::find(std::string_view name) {
-  return const_cast<Node*>(std::as_const(*this).find(name));
-}
+Node* Node::find(std::string_view name) { return const_cast<Node*>(std::as_const(*this).find(name)); }
 
 void Node::set(std::string name, Node value) {
   if (Node* old = find(name))
@@ -157,17 +152,14 @@ bool Node::flag_of(std::string_view name, bool otherwise) const {
   return node != nullptr && node->is_scalar() ? node->text == "true" : otherwise;
 }
 
-std::string Node::where() const {
-  return (file ? *file : std::string("?")) + ":" + std::to_string(line);
-}
+std::string Node::where() const { return (file ? *file : std::string("?")) + ":" + std::to_string(line); }
 
-Error Node::error(std::string what, std::string hint) const {
-  return {std::move(what), where(), std::move(hint)};
-}
+Error Node::error(std::string what, std::string hint) const { return {std::move(what), where(), std::move(hint)}; }
 
 Value Node::value() const {
   switch (kind) {
-    case Kind::null: return Value::null();
+    case Kind::null:
+      return Value::null();
     case Kind::scalar:
       if (!quoted) {
         if (text == "true") return Value(true);
@@ -190,8 +182,6 @@ Value Node::value() const {
   return {};
 }
 
-Result<Node> resolve_references(const Node& document) {
-  return Resolver(document).resolve(document);
-}
+Result<Node> resolve_references(const Node& document) { return Resolver(document).resolve(document); }
 
 }  // namespace sujip::engine

@@ -19,8 +19,8 @@ class Node {
   using Field = std::pair<std::string, Node>;
 
   Kind kind = Kind::null;
-  std::string text;       // scalar
-  bool quoted = false;    // scalar: quoted text is never a number or boolean
+  std::string text;     // scalar
+  bool quoted = false;  // scalar: quoted text is never a number or boolean
   std::vector<Node> items;
   std::vector<Field> fields;  // in the order of the file
   int line = 0;               // from 1

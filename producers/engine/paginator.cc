@@ -9,12 +9,8 @@ namespace {
 class OnePage : public Paginator {
  public:
   Value first_token(const Session&) const override { return {}; }
-  Got<Value> next_token(const Session&, const Slice&, const Page&, const Value&) const override {
-    return Value();
-  }
-  Got<Done> apply(const Session&, const Slice&, const Value&, RequestParts&) const override {
-    return Done{};
-  }
+  Got<Value> next_token(const Session&, const Slice&, const Page&, const Value&) const override { return Value(); }
+  Got<Done> apply(const Session&, const Slice&, const Value&, RequestParts&) const override { return Done{}; }
 };
 
 class DefaultPaginator : public Paginator {
@@ -33,11 +29,9 @@ class DefaultPaginator : public Paginator {
     return *number;
   }
 
-  Got<Done> apply(const Session& session, const Slice& slice, const Value& token,
-                  RequestParts& parts) const override {
+  Got<Done> apply(const Session& session, const Slice& slice, const Value& token, RequestParts& parts) const override {
     if (!token.is_missing() && token_option) {
-      SUJIP_TRY([[maybe_unused]] const Done put,
-                token_option->inject(session, slice, python_text(token), parts));
+      SUJIP_TRY([[maybe_unused]] const Done put, token_option->inject(session, slice, python_text(token), parts));
     }
     if (size_option && !parts.url_is_final) {
       SUJIP_TRY(const int64_t wanted, size(session));
@@ -53,8 +47,7 @@ class PageIncrement : public DefaultPaginator {
   bool on_first = false;
 
   Value first_token(const Session&) const override { return on_first ? Value(start) : Value(); }
-  Got<Value> next_token(const Session& session, const Slice&, const Page& page,
-                        const Value& token) const override {
+  Got<Value> next_token(const Session& session, const Slice&, const Page& page, const Value& token) const override {
     SUJIP_TRY(const int64_t wanted, size(session));
     const auto count = static_cast<int64_t>(page.extracted);
     if (count == 0 || (wanted > 0 && count < wanted)) return Value();
@@ -68,8 +61,7 @@ class CursorPagination : public DefaultPaginator {
   std::optional<Text> cursor_value, stop_condition;
 
   Value first_token(const Session&) const override { return {}; }
-  Got<Value> next_token(const Session& session, const Slice& slice, const Page& page,
-                        const Value&) const override {
+  Got<Value> next_token(const Session& session, const Slice& slice, const Page& page, const Value&) const override {
     Variables variables = session.variables(slice);
     variables.bind("response", &page.response);
     variables.bind("last_record", &page.last_record);

@@ -6,12 +6,11 @@ namespace sujip::engine {
 namespace {
 
 // Puts the slice's value of `field` where the option says; nothing to do without option or value.
-Got<Done> inject_partition(const std::optional<RequestOption>& option, const std::string& field,
-                           const Session& session, const Slice& slice, RequestParts& parts) {
+Got<Done> inject_partition(const std::optional<RequestOption>& option, const std::string& field, const Session& session,
+                           const Slice& slice, RequestParts& parts) {
   if (!option) return Done{};
   const Value* value = slice.partition.object().find(field);
-  return value == nullptr ? Got<Done>(Done{})
-                          : option->inject(session, slice, python_text(*value), parts);
+  return value == nullptr ? Got<Done>(Done{}) : option->inject(session, slice, python_text(*value), parts);
 }
 
 class ListRouter : public PartitionRouter {
@@ -29,8 +28,7 @@ class ListRouter : public PartitionRouter {
     }
     return out;
   }
-  Got<Done> apply(const Session& session, const Slice& slice,
-                  RequestParts& parts) const override {
+  Got<Done> apply(const Session& session, const Slice& slice, RequestParts& parts) const override {
     return inject_partition(option, field, session, slice, parts);
   }
 };
@@ -71,16 +69,14 @@ class SubstreamRouter : public PartitionRouter {
     }
     return out;
   }
-  Got<Done> apply(const Session& session, const Slice& slice,
-                  RequestParts& parts) const override {
+  Got<Done> apply(const Session& session, const Slice& slice, RequestParts& parts) const override {
     return inject_partition(option, field, session, slice, parts);
   }
 };
 
 }  // namespace
 
-Result<std::unique_ptr<PartitionRouter>> build_router(const Node* node,
-                                                      const StreamMaker& streams) {
+Result<std::unique_ptr<PartitionRouter>> build_router(const Node* node, const StreamMaker& streams) {
   if (node == nullptr) return std::unique_ptr<PartitionRouter>();
   if (node->is_list()) {
     if (node->items.size() == 1) return build_router(&node->items.front(), streams);
@@ -98,8 +94,7 @@ Result<std::unique_ptr<PartitionRouter>> build_router(const Node* node,
     return std::unique_ptr<PartitionRouter>(std::move(list));
   }
   const Node& configs = *node->find("parent_stream_configs");
-  if (configs.items.size() != 1)
-    return configs.error("not supported: other than one parent stream");
+  if (configs.items.size() != 1) return configs.error("not supported: other than one parent stream");
   const Node& config = configs.items.front();
   auto router = std::make_unique<SubstreamRouter>();
   SUJIP_TRY(router->parent, streams(*config.find("stream")));

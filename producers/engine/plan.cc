@@ -5,10 +5,9 @@
 namespace sujip::engine {
 namespace {
 
-constexpr std::string_view kKeys[] = {"kind",          "time_zone", "currency", "credentials",
-                                      "restate_days",  "backfill_days", "accounts", "feeds",
-                                      "budget_by"};
-constexpr std::string_view kFeedKeys[] = {"stream", "dataset", "stage",       "key",
+constexpr std::string_view kKeys[] = {"kind",          "time_zone", "currency", "credentials", "restate_days",
+                                      "backfill_days", "accounts",  "feeds",    "budget_by"};
+constexpr std::string_view kFeedKeys[] = {"stream", "dataset", "stage",        "key",
                                           "empty",  "guard",   "skip_reports", "state"};
 
 template <size_t N>
@@ -47,15 +46,18 @@ Result<Feed> build_feed(const Node& node, const Manifest& manifest, const Datase
     return node.error("there is no dataset '" + node.text_of("dataset") + "'",
                       "datasets are declared in topics/datasets");
   const std::string stage = node.text_of("stage");
-  if (stage == "account") feed.stage = Stage::account;
-  else if (stage == "status") feed.stage = Stage::status;
-  else if (stage == "report") feed.stage = Stage::report;
-  else return node.error("'" + stage + "' is no stage", "known: account status report");
+  if (stage == "account")
+    feed.stage = Stage::account;
+  else if (stage == "status")
+    feed.stage = Stage::status;
+  else if (stage == "report")
+    feed.stage = Stage::report;
+  else
+    return node.error("'" + stage + "' is no stage", "known: account status report");
   feed.key = names(node.find("key"));
   if (feed.key.empty()) return node.error("a feed needs the 'key' of its records");
   const std::string empty = node.text_of("empty", "hold");
-  if (empty != "hold" && empty != "accept")
-    return node.error("empty is 'hold' or 'accept', not '" + empty + "'");
+  if (empty != "hold" && empty != "accept") return node.error("empty is 'hold' or 'accept', not '" + empty + "'");
   feed.accept_empty = empty == "accept";
   feed.guard = node.flag_of("guard", true);
   if (const Node* text = node.find("state")) {
@@ -92,12 +94,10 @@ Result<Plan> Plan::build(const Manifest& manifest, const Datasets& datasets, con
   }
   if (const Node* accounts = own->find("accounts")) {
     plan.account_field = accounts->text_of("partition_field", "account");
-    for (const auto& [name, target] :
-         {std::pair("id", &plan.account_id), std::pair("name", &plan.account_name),
-          std::pair("collected_with", &plan.collected_with)}) {
+    for (const auto& [name, target] : {std::pair("id", &plan.account_id), std::pair("name", &plan.account_name),
+                                       std::pair("collected_with", &plan.collected_with)}) {
       const Node* text = accounts->find(name);
-      if (text == nullptr)
-        return accounts->error(std::string("accounts needs '") + name + "'");
+      if (text == nullptr) return accounts->error(std::string("accounts needs '") + name + "'");
       SUJIP_TRY(*target, Text::compile(*text, *accounts));
     }
   } else {
@@ -122,8 +122,7 @@ Result<Plan> Plan::build(const Manifest& manifest, const Datasets& datasets, con
     variables.bind("config", &config);
     const auto value = text.value(variables);
     if (!value.ok()) return value.error().error;
-    const int64_t workers =
-        value.value().is_number() ? value.value().number().to_int64().value_or(0) : 0;
+    const int64_t workers = value.value().is_number() ? value.value().number().to_int64().value_or(0) : 0;
     if (workers < 1 || workers > 256) return level->error("default_concurrency is 1 to 256");
     plan.workers = static_cast<int>(workers);
   }

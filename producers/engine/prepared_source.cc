@@ -23,8 +23,7 @@ Result<std::unique_ptr<PreparedSource>> prepare(const ApiSource& source, const s
   SUJIP_TRY(Datasets datasets, Datasets::load(share + "/topics/datasets"));
   const std::string& connector = source.connector.empty() ? source.name : source.connector;
   SUJIP_TRY(Manifest manifest, Manifest::load(manifest_file(share, connector)));
-  auto out = std::make_unique<PreparedSource>(
-      PreparedSource{std::move(datasets), std::move(manifest), {}});
+  auto out = std::make_unique<PreparedSource>(PreparedSource{std::move(datasets), std::move(manifest), {}});
   SUJIP_TRY(out->plan, Plan::build(out->manifest, out->datasets, config_value(source)));
   SUJIP_CHECK_OK(check_credentials(source, out->plan));
   return out;

@@ -7,19 +7,31 @@ namespace {
 
 // "PT1S", "PT0.5S", "PT1M", "PT1H", "P1D" in milliseconds; 0 when it is something else.
 int64_t interval_ms(std::string_view text) {
-  if (text.starts_with("PT")) text.remove_prefix(2);
-  else if (text.starts_with("P") && text.ends_with("D")) text.remove_prefix(1);
-  else return 0;
+  if (text.starts_with("PT"))
+    text.remove_prefix(2);
+  else if (text.starts_with("P") && text.ends_with("D"))
+    text.remove_prefix(1);
+  else
+    return 0;
   if (text.size() < 2) return 0;
   const auto amount = Decimal::parse(text.substr(0, text.size() - 1));
   if (!amount) return 0;
   int64_t unit = 0;
   switch (text.back()) {
-    case 'S': unit = 1000; break;
-    case 'M': unit = 60'000; break;
-    case 'H': unit = 3'600'000; break;
-    case 'D': unit = 86'400'000; break;
-    default: return 0;
+    case 'S':
+      unit = 1000;
+      break;
+    case 'M':
+      unit = 60'000;
+      break;
+    case 'H':
+      unit = 3'600'000;
+      break;
+    case 'D':
+      unit = 86'400'000;
+      break;
+    default:
+      return 0;
   }
   return (*amount * Decimal::of(unit)).rounded(0).to_int64().value_or(0);
 }
@@ -45,8 +57,7 @@ Result<RateLimits> RateLimits::build(const Node* node, const Value& config) {
         SUJIP_TRY(const Text limit, Text::compile(*rate.find("limit"), rate));
         const auto value = limit.value(variables);
         if (!value.ok()) return value.error().error;
-        const int64_t count =
-            value.value().is_number() ? value.value().number().to_int64().value_or(-1) : -1;
+        const int64_t count = value.value().is_number() ? value.value().number().to_int64().value_or(-1) : -1;
         const int64_t ms = interval_ms(rate.text_of("interval"));
         if (count < 0 || ms <= 0)
           return rate.error("a rate needs a whole 'limit' and an ISO 8601 'interval' such as PT1S");
@@ -76,8 +87,8 @@ Result<RateLimits> RateLimits::build(const Node* node, const Value& config) {
   return limits;
 }
 
-int64_t RateLimits::take(const std::string& bucket, const std::string& method,
-                         const std::string& path, int64_t steady_ms) {
+int64_t RateLimits::take(const std::string& bucket, const std::string& method, const std::string& path,
+                         int64_t steady_ms) {
   const std::lock_guard lock(mutex_);
   if (const auto it = paused_until_.find(bucket); it != paused_until_.end()) {
     if (it->second > steady_ms) return it->second - steady_ms;

@@ -33,8 +33,7 @@ class RateLimits {
   void add(Policy policy) { policies_.push_back(std::move(policy)); }
 
   // Takes a place for a request now, or says how many ms from now to ask again (0 = taken).
-  int64_t take(const std::string& bucket, const std::string& method, const std::string& path,
-               int64_t steady_ms);
+  int64_t take(const std::string& bucket, const std::string& method, const std::string& path, int64_t steady_ms);
   // The vendor said "too many": nobody of this bucket asks before then.
   void pause(const std::string& bucket, int64_t until_steady_ms);
 

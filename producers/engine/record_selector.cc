@@ -22,8 +22,7 @@ void descend(const Value& value, std::span<const std::string> path, std::vector<
     return;
   }
   if (!value.is_object()) return;
-  if (const Value* child = value.object().find(path.front()))
-    descend(*child, path.subspan(1), found);
+  if (const Value* child = value.object().find(path.front())) descend(*child, path.subspan(1), found);
 }
 
 class AddFields : public Transformation {
@@ -96,8 +95,8 @@ Result<std::unique_ptr<RecordSelector>> RecordSelector::build(const Node& node) 
   return selector;
 }
 
-Got<Done> RecordSelector::select(const Session& session, const Slice& slice, const Value& body,
-                                 Records& out, size_t& extracted, Value& last) const {
+Got<Done> RecordSelector::select(const Session& session, const Slice& slice, const Value& body, Records& out,
+                                 size_t& extracted, Value& last) const {
   std::vector<std::string> path;
   Variables config;
   config.bind("config", &session.config);
@@ -142,8 +141,7 @@ Result<std::unique_ptr<Transformation>> build_transformation(const Node& node) {
       const auto path = texts_of(pointer);
       if (path.empty()) return pointer.error("a pointer with no part");
       for (const std::string& part : path)
-        if (part.find('*') != std::string::npos)
-          return pointer.error("not supported: a pattern in a field pointer");
+        if (part.find('*') != std::string::npos) return pointer.error("not supported: a pattern in a field pointer");
       remove->pointers.push_back(path);
     }
     return std::unique_ptr<Transformation>(std::move(remove));

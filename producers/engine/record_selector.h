@@ -11,8 +11,8 @@ class RecordSelector {
   static Result<std::unique_ptr<RecordSelector>> build(const Node& node);
 
   // Appends the records of a body that pass the filter; counts all of them in `extracted`.
-  Got<Done> select(const Session& session, const Slice& slice, const Value& body, Records& out,
-                   size_t& extracted, Value& last) const;
+  Got<Done> select(const Session& session, const Slice& slice, const Value& body, Records& out, size_t& extracted,
+                   Value& last) const;
 
  private:
   std::vector<Text> path_;

@@ -9,8 +9,7 @@ namespace sujip::engine {
 class RequestOption {
  public:
   static Result<RequestOption> build(const Node& node);
-  Got<Done> inject(const Session& session, const Slice& slice, std::string value,
-                   RequestParts& parts) const;
+  Got<Done> inject(const Session& session, const Slice& slice, std::string value, RequestParts& parts) const;
 
  private:
   enum class Target : uint8_t { query, header, body_json, path };

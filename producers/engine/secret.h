@@ -30,8 +30,7 @@ class Redactor {
  public:
   void add(const Secret& secret) {
     if (secret.reveal().size() >= 4) texts_.push_back(secret.reveal());
-    std::sort(texts_.begin(), texts_.end(),
-              [](const auto& a, const auto& b) { return a.size() > b.size(); });
+    std::sort(texts_.begin(), texts_.end(), [](const auto& a, const auto& b) { return a.size() > b.size(); });
   }
   std::string clean(std::string text) const {
     for (const std::string& secret : texts_)

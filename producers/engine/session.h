@@ -23,9 +23,9 @@ namespace sujip::engine {
 class Pace {
  public:
   virtual ~Pace() = default;
-  virtual int64_t steady_ms() = 0;   // for limits and deadlines
-  virtual TimeMs wall_ms() = 0;      // for signatures and snapshots
-  virtual bool wait(int64_t ms) = 0; // false: the program is stopping
+  virtual int64_t steady_ms() = 0;    // for limits and deadlines
+  virtual TimeMs wall_ms() = 0;       // for signatures and snapshots
+  virtual bool wait(int64_t ms) = 0;  // false: the program is stopping
 };
 
 class RateLimits;

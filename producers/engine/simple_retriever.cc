@@ -28,16 +28,15 @@ Got<Records> SimpleRetriever::read(Session& session, const Slice& slice) {
     size_t extracted = 0;
     Value last;
     for (const Value& body : answer) {
-      SUJIP_TRY([[maybe_unused]] const Done selected,
-                selector->select(session, slice, body, records, extracted, last));
+      SUJIP_TRY([[maybe_unused]] const Done selected, selector->select(session, slice, body, records, extracted, last));
     }
     if (records.size() > session.max_records)
-      return Failure("too_large", {"more than " + std::to_string(session.max_records) + " records",
-                                   stream, "cut the stream into smaller slices"});
+      return Failure("too_large", {"more than " + std::to_string(session.max_records) + " records", stream,
+                                   "cut the stream into smaller slices"});
     // The same records twice: the vendor turns in circles, or shifted its pages under us.
     if (extracted > 0 && !bodies.insert(reply.response.body).second)
-      return Failure("paging", {"page " + std::to_string(page_number) + " repeats an earlier page",
-                                stream, "collect again; when it stays, the paginator is wrong"});
+      return Failure("paging", {"page " + std::to_string(page_number) + " repeats an earlier page", stream,
+                                "collect again; when it stays, the paginator is wrong"});
     const Value first = answer.empty() ? Value(Object{}) : answer.front();
     const Page page{first, reply.response.headers, extracted, last};
     SUJIP_TRY(token, paginator->next_token(session, slice, page, token));

@@ -5,8 +5,7 @@ namespace sujip::engine {
 Status RequestParts::add_query(const std::string& name, std::string value) {
   for (const auto& [key, there] : query)
     if (key == name)
-      return Error{"the query option '" + name + "' is given twice", url,
-                   "one component may set an option"};
+      return Error{"the query option '" + name + "' is given twice", url, "one component may set an option"};
   query.emplace_back(name, std::move(value));
   return {};
 }
@@ -14,8 +13,7 @@ Status RequestParts::add_query(const std::string& name, std::string value) {
 Status RequestParts::add_header(const std::string& name, std::string value) {
   for (const auto& [key, there] : headers)
     if (same_header(key, name))
-      return Error{"the header '" + name + "' is given twice", url,
-                   "one component may set a header"};
+      return Error{"the header '" + name + "' is given twice", url, "one component may set a header"};
   headers.emplace_back(name, std::move(value));
   return {};
 }
@@ -41,8 +39,7 @@ Got<Records> Stream::read(Session& session, const Slice& slice) const {
   return records;
 }
 
-Got<std::shared_ptr<const Records>> Stream::read_shared(Session& session,
-                                                        const Slice& slice) const {
+Got<std::shared_ptr<const Records>> Stream::read_shared(Session& session, const Slice& slice) const {
   const std::string key = name + "\n" + slice.key();
   if (const auto it = session.shared.find(key); it != session.shared.end()) return it->second;
   SUJIP_TRY(Records records, read(session, slice));

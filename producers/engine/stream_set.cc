@@ -36,19 +36,15 @@ Result<std::shared_ptr<Stream>> StreamSet::make(const Node& node) {
   return stream;
 }
 
-Result<std::shared_ptr<Retriever>> StreamSet::make_retriever(const Node& node,
-                                                             const Stream& stream) {
+Result<std::shared_ptr<Retriever>> StreamSet::make_retriever(const Node& node, const Stream& stream) {
   const StreamMaker maker = [this](const Node& declared) { return make(declared); };
   if (node.text_of("type") == "CustomRetriever") {
     const std::string name = node.text_of("class_name");
     if (name == "native.naver_searchad.StatReport")
       return naver_searchad::build_stat_report(node, stream.name, budget_by_, maker);
-    if (name == "native.naver_searchad.AccountStatus")
-      return naver_searchad::build_account_status(node, maker);
-    if (name == "native.naver_searchad.KeywordRows")
-      return naver_searchad::build_report_rows(node, true, maker);
-    if (name == "native.naver_searchad.PerformanceRows")
-      return naver_searchad::build_report_rows(node, false, maker);
+    if (name == "native.naver_searchad.AccountStatus") return naver_searchad::build_account_status(node, maker);
+    if (name == "native.naver_searchad.KeywordRows") return naver_searchad::build_report_rows(node, true, maker);
+    if (name == "native.naver_searchad.PerformanceRows") return naver_searchad::build_report_rows(node, false, maker);
     return node.error("not supported: class_name " + name);
   }
   auto out = std::make_shared<SimpleRetriever>();

@@ -25,8 +25,7 @@ class Text {
 
  private:
   Text(Template compiled, Value parameters, std::string where)
-      : template_(std::move(compiled)), parameters_(std::move(parameters)),
-        where_(std::move(where)) {}
+      : template_(std::move(compiled)), parameters_(std::move(parameters)), where_(std::move(where)) {}
   Failure failed(Error error) const;
 
   Template template_;

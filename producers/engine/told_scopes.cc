@@ -7,9 +7,7 @@ constexpr TimeMs kHourMs = 3'600'000;
 
 }  // namespace
 
-bool ToldScopes::is_news(const Collected& item) {
-  return is_news(item.scope, item.finished_ms, item.hash);
-}
+bool ToldScopes::is_news(const Collected& item) { return is_news(item.scope, item.finished_ms, item.hash); }
 
 bool ToldScopes::is_news(const NotCollected& gap) {
   std::string state = gap.failure.kind + "\n" + gap.failure.error.what;

@@ -22,8 +22,7 @@ class ByteSet {
     uint64_t mask = 0;
     for (unsigned i = 0; i < 64; ++i) {
       const char c = p[i];
-      const bool hit =
-          c == values_[0] || c == values_[1] || c == values_[2] || c == values_[3];
+      const bool hit = c == values_[0] || c == values_[1] || c == values_[2] || c == values_[3];
       mask |= static_cast<uint64_t>(hit) << i;
     }
     return mask;
@@ -51,10 +50,9 @@ inline bool plain_json16(const char* p) {
   __m128i bytes;
   std::memcpy(&bytes, p, sizeof bytes);
   // unsigned "less than 0x20": min(byte, 0x1f) == byte
-  const __m128i control =
-      _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
-  const __m128i special = _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
-                                       _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
+  const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
+  const __m128i special =
+      _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
   return _mm_movemask_epi8(_mm_or_si128(control, special)) == 0;
 #else
   for (int i = 0; i < 16; ++i) {

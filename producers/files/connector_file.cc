@@ -14,11 +14,10 @@
 namespace sujip::feeds {
 namespace {
 
-constexpr std::string_view kKeys[] = {
-    "kind",     "source",      "title",     "account", "account_from", "dataset",
-    "files",    "name",        "scope",     "zone",    "snapshot_at",  "encoding",
-    "csv",      "key",         "partition", "guard",   "empty",        "time_zone",
-    "currency", "schedule",    "notes"};
+constexpr std::string_view kKeys[] = {"kind",     "source",   "title",     "account", "account_from", "dataset",
+                                      "files",    "name",     "scope",     "zone",    "snapshot_at",  "encoding",
+                                      "csv",      "key",      "partition", "guard",   "empty",        "time_zone",
+                                      "currency", "schedule", "notes"};
 constexpr std::string_view kCsvKeys[] = {"delimiter", "quote",    "stray_quotes",   "header",
                                          "columns",   "preamble", "max_cell_bytes", "max_row_bytes"};
 constexpr std::string_view kGuardKeys[] = {"deleted_share", "zeroed_share", "min_rows"};
@@ -157,8 +156,7 @@ class Reader {
       if (zone == "UTC") {
         out.zone_offset_ms = 0;
       } else if (zone != "Asia/Seoul") {
-        wrong(root["zone"], fmt::format("zone \"{}\" is not known", zone),
-              "allowed: Asia/Seoul, UTC");
+        wrong(root["zone"], fmt::format("zone \"{}\" is not known", zone), "allowed: Asia/Seoul, UTC");
       }
     }
   }
@@ -203,16 +201,13 @@ class Reader {
       wrong(csv, "a file without header needs csv.columns");
     }
     out.csv.preamble = number(csv, "preamble", 0, 0, 100);
-    out.csv.max_cell_bytes = static_cast<size_t>(
-        number<int64_t>(csv, "max_cell_bytes", 262'144, 1, 900'000));
-    out.csv.max_row_bytes = static_cast<size_t>(
-        number<int64_t>(csv, "max_row_bytes", 900'000, 1, 900'000));
+    out.csv.max_cell_bytes = static_cast<size_t>(number<int64_t>(csv, "max_cell_bytes", 262'144, 1, 900'000));
+    out.csv.max_row_bytes = static_cast<size_t>(number<int64_t>(csv, "max_row_bytes", 900'000, 1, 900'000));
   }
 
   void read_rules(const YAML::Node& root, FileConnector& out) {
     if (const YAML::Node key = root["key"]; !key.IsDefined()) {
-      wrong(root, "the key \"key\" is missing",
-            "a list of columns, or nth_equal_row when rows have no natural key");
+      wrong(root, "the key \"key\" is missing", "a list of columns, or nth_equal_row when rows have no natural key");
     } else if (key.IsSequence()) {
       out.key = texts(key, "key");
       for (const std::string& name : out.key) {
@@ -262,8 +257,7 @@ Result<YAML::Node> load_yaml(const std::string& yaml, const std::string& file_na
   try {
     return YAML::Load(yaml);
   } catch (const YAML::Exception& error) {
-    return Error{"not YAML: " + error.msg,
-                 fmt::format("{}:{}", file_name, error.mark.line + 1), ""};
+    return Error{"not YAML: " + error.msg, fmt::format("{}:{}", file_name, error.mark.line + 1), ""};
   }
 }
 

@@ -25,12 +25,12 @@ struct FileConnector {
   std::string account_from;  // the named group of the file's name that says it
   std::string dataset;
 
-  std::string glob;   // under the source's folder
-  NamePattern name;   // of the file's path relative to that folder
+  std::string glob;  // under the source's folder
+  NamePattern name;  // of the file's path relative to that folder
   // The dataset's slice field; "…date": its value is a day. Empty: the scope is the whole dataset.
   std::string scope_field;
-  std::string scope_template;  // "{date}"
-  std::string snapshot_template;  // "{time}"; empty: the time of acceptance
+  std::string scope_template;               // "{date}"
+  std::string snapshot_template;            // "{time}"; empty: the time of acceptance
   int64_t zone_offset_ms = kSeoulOffsetMs;  // of times in names
 
   Encoding encoding = Encoding::automatic;

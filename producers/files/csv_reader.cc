@@ -16,10 +16,7 @@ constexpr std::string_view kMark = "\xEF\xBB\xBF";  // U+FEFF, left over in join
 // Walks the positions of the set's bytes in `text`, in order.
 class Specials {
  public:
-  Specials(std::string_view text, size_t from, const ByteSet& set)
-      : text_(text), set_(set), block_(from) {
-    load();
-  }
+  Specials(std::string_view text, size_t from, const ByteSet& set) : text_(text), set_(set), block_(from) { load(); }
 
   // Position of the next one; text.size() when there is none.
   size_t next() {
@@ -55,8 +52,7 @@ class Specials {
 
 }  // namespace
 
-CsvReader::CsvReader(const CsvDialect& dialect)
-    : dialect_(dialect), preamble_left_(dialect.preamble) {}
+CsvReader::CsvReader(const CsvDialect& dialect) : dialect_(dialect), preamble_left_(dialect.preamble) {}
 
 bool CsvReader::skip_preamble(std::string_view text, bool last, size_t& at) {
   while (preamble_left_ > 0) {
@@ -101,15 +97,13 @@ CsvReader::Step CsvReader::next_row(std::string_view text, bool last, size_t& at
         continue;
       }
       const bool line_end = after == text.size() || text[after] == '\n' ||
-                            (text[after] == '\r' && (after + 1 == text.size()
-                                                         ? last
-                                                         : text[after + 1] == '\n'));
+                            (text[after] == '\r' && (after + 1 == text.size() ? last : text[after + 1] == '\n'));
       if (!line_end && text[after] == '\r' && after + 1 == text.size()) break;  // CR of a CRLF?
       if (!line_end && text[after] != delimiter) {
-        return fail(text, begin, after,
-                    fmt::format("bad quote: text follows the closing quote (\"{}\")",
-                                excerpt(text.substr(after, 20), 12)),
-                    "a quote inside a quoted cell is written twice");
+        return fail(
+            text, begin, after,
+            fmt::format("bad quote: text follows the closing quote (\"{}\")", excerpt(text.substr(after, 20), 12)),
+            "a quote inside a quoted cell is written twice");
       }
       inside = false;
       cell.end = p;
@@ -167,25 +161,23 @@ CsvReader::Step CsvReader::close_row(std::string_view text, size_t begin, size_t
   bool quoted = false;
   for (const Cell& cell : cells_) {
     if (cell.end - cell.begin > dialect_.max_cell_bytes) {
-      return fail(text, begin, cell.begin,
-                  fmt::format("a cell of {} bytes; at most {} are taken", cell.end - cell.begin,
-                              dialect_.max_cell_bytes),
-                  "is a closing quote missing?");
+      return fail(
+          text, begin, cell.begin,
+          fmt::format("a cell of {} bytes; at most {} are taken", cell.end - cell.begin, dialect_.max_cell_bytes),
+          "is a closing quote missing?");
     }
     doubled |= cell.doubled;
     quoted |= cell.quoted;
   }
   if (end - begin > dialect_.max_row_bytes) {
-    return fail(text, begin, begin,
-                fmt::format("a row of more than {} bytes", dialect_.max_row_bytes),
+    return fail(text, begin, begin, fmt::format("a row of more than {} bytes", dialect_.max_row_bytes),
                 "is it the declared delimiter and format?");
   }
   const bool blank = cells_.size() == 1 && !quoted && cells_[0].begin == cells_[0].end;
   if (!blank && columns_ != 0 && cells_.size() != columns_) {
     const bool few = cells_.size() < columns_;
     const size_t at = few ? cells_.back().end : cells_[columns_].begin;
-    return fail(text, begin, at,
-                fmt::format("{} columns, the header has {}", cells_.size(), columns_),
+    return fail(text, begin, at, fmt::format("{} columns, the header has {}", cells_.size(), columns_),
                 few ? "is the line cut?" : "is a delimiter inside of a cell without quotes?");
   }
   line_ += 1;
@@ -235,11 +227,9 @@ CsvPosition CsvReader::locate(std::string_view row, size_t at) const {
   return where;
 }
 
-CsvReader::Step CsvReader::fail(std::string_view text, size_t begin, size_t at, std::string reason,
-                                std::string hint) {
+CsvReader::Step CsvReader::fail(std::string_view text, size_t begin, size_t at, std::string reason, std::string hint) {
   const CsvPosition where = locate(text.substr(begin), at - begin);
-  problem_ = CsvProblem{where, fmt::format("{}, at character {}", reason, where.character),
-                        std::move(hint)};
+  problem_ = CsvProblem{where, fmt::format("{}, at character {}", reason, where.character), std::move(hint)};
   return Step::failed;
 }
 
@@ -254,15 +244,13 @@ void CsvReader::keep_rest(std::string_view text, size_t at) {
 
 CsvPosition CsvReader::position() const { return locate(carry_, carry_.size()); }
 
-void append_csv_row(std::string& out, std::span<const std::string_view> cells,
-                    const CsvDialect& dialect) {
+void append_csv_row(std::string& out, std::span<const std::string_view> cells, const CsvDialect& dialect) {
   const char quote = dialect.quote.value_or('"');
   for (size_t i = 0; i < cells.size(); ++i) {
     if (i > 0) out += dialect.delimiter;
     const std::string_view cell = cells[i];
     const bool needed =
-        cell.find_first_of(std::string{dialect.delimiter, quote, '\r', '\n'}) !=
-            std::string_view::npos ||
+        cell.find_first_of(std::string{dialect.delimiter, quote, '\r', '\n'}) != std::string_view::npos ||
         (cell.empty() && cells.size() == 1);
     if (!dialect.quote || !needed) {
       out += cell;

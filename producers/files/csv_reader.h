@@ -18,7 +18,7 @@ struct CsvDialect {
   bool stray_quotes = false;        // a quote inside an unquoted cell is text, not an error
   int preamble = 0;                 // lines before the first row
   size_t max_cell_bytes = 262'144;
-  size_t max_row_bytes = 900'000;   // a row becomes one Kafka record
+  size_t max_row_bytes = 900'000;  // a row becomes one Kafka record
 };
 
 // Where the reader is, counted from 1: line of the file, cell of the line, character of the line.
@@ -115,7 +115,6 @@ class CsvReader {
 };
 
 // Appends a row in the dialect, quoted where needed, ended by "\r\n".
-void append_csv_row(std::string& out, std::span<const std::string_view> cells,
-                    const CsvDialect& dialect);
+void append_csv_row(std::string& out, std::span<const std::string_view> cells, const CsvDialect& dialect);
 
 }  // namespace sujip::feeds

@@ -15,11 +15,15 @@ namespace {
 
 const char* iconv_name(Charset charset) {
   switch (charset) {
-    case Charset::cp949: return "CP949";
-    case Charset::utf16le: return "UTF-16LE";
-    case Charset::utf16be: return "UTF-16BE";
+    case Charset::cp949:
+      return "CP949";
+    case Charset::utf16le:
+      return "UTF-16LE";
+    case Charset::utf16be:
+      return "UTF-16BE";
     case Charset::utf32:
-    case Charset::utf8: break;
+    case Charset::utf8:
+      break;
   }
   return nullptr;
 }
@@ -60,11 +64,16 @@ int character_length(std::string_view text, size_t at) {
 
 std::string_view name_of(Charset charset) {
   switch (charset) {
-    case Charset::utf8: return "UTF-8";
-    case Charset::cp949: return "CP949";
-    case Charset::utf16le: return "UTF-16LE";
-    case Charset::utf16be: return "UTF-16BE";
-    case Charset::utf32: return "UTF-32";
+    case Charset::utf8:
+      return "UTF-8";
+    case Charset::cp949:
+      return "CP949";
+    case Charset::utf16le:
+      return "UTF-16LE";
+    case Charset::utf16be:
+      return "UTF-16BE";
+    case Charset::utf32:
+      return "UTF-32";
   }
   return "?";
 }

@@ -18,13 +18,11 @@ bool FeedMemory::untouched(const FoundFile& file) const {
   return known != nullptr && known->size == file.size && known->mtime_ns == file.mtime_ns;
 }
 
-Answer FeedMemory::decide(const OfferedFile& offered, const std::string& content_hash,
-                          bool by_hand) const {
+Answer FeedMemory::decide(const OfferedFile& offered, const std::string& content_hash, bool by_hand) const {
   const std::string subject = offered.scope.subject();
   const AcceptedFile* known = find(offered.file.name);
   const bool by_name = offered.snapshot_at || !by_hand;
-  if (by_name && known != nullptr && known->content_hash == content_hash &&
-      known->scope == subject) {
+  if (by_name && known != nullptr && known->content_hash == content_hash && known->scope == subject) {
     return Answer::known;
   }
   const auto last = scopes_.find(subject);

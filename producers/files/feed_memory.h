@@ -24,8 +24,8 @@ struct AcceptedFile {
 
 enum class Answer : uint8_t {
   publish,
-  known,    // this file with this content was accepted
-  same,     // the scope's last accepted content is this one
+  known,  // this file with this content was accepted
+  same,   // the scope's last accepted content is this one
 };
 
 class FeedMemory {
@@ -40,8 +40,7 @@ class FeedMemory {
   // For a file whose content is known by its hash. A snapshot of a series is evidence of its own: it
   // is published even when it says what the one before said, unless it is the very same snapshot.
   // `by_hand`: a person offers the file again, and means it: only what the scope says now counts.
-  Answer decide(const OfferedFile& offered, const std::string& content_hash,
-                bool by_hand = false) const;
+  Answer decide(const OfferedFile& offered, const std::string& content_hash, bool by_hand = false) const;
 
   void remember(const AcceptedFile& accepted);
 

@@ -12,7 +12,7 @@ namespace {
 constexpr auto kConfirmAfter = std::chrono::milliseconds(250);
 constexpr int64_t kConfirmBytes = 32 << 20;
 constexpr size_t kConfirmFiles = 2000;
-constexpr auto kGiveUpAfter = std::chrono::minutes(2);     // without an acknowledgement
+constexpr auto kGiveUpAfter = std::chrono::minutes(2);         // without an acknowledgement
 constexpr auto kStopWithin = std::chrono::milliseconds(1200);  // when asked to end
 
 using Clock = std::chrono::steady_clock;
@@ -28,8 +28,8 @@ FeedCounts& FeedCounts::operator+=(const FeedCounts& other) {
   return *this;
 }
 
-FeedPublisher::FeedPublisher(const FileConnector& connector, FeedTarget target, FeedMemory& memory,
-                             Accept accept, Options options)
+FeedPublisher::FeedPublisher(const FileConnector& connector, FeedTarget target, FeedMemory& memory, Accept accept,
+                             Options options)
     : connector_(connector),
       target_(target),
       memory_(memory),
@@ -39,22 +39,19 @@ FeedPublisher::FeedPublisher(const FileConnector& connector, FeedTarget target, 
 
 Status FeedPublisher::write_run_log(const RunLog& entry) {
   const std::string subject = entry.scope.subject();
-  return target_.producer->produce(target_.run_log,
-                                   partition_of(subject, target_.run_log_partitions), subject,
+  return target_.producer->produce(target_.run_log, partition_of(subject, target_.run_log_partitions), subject,
                                    encode(entry));
 }
 
 Status FeedPublisher::refuse(const Refusal& refusal, const Scope& scope) {
   counts_.refused.push_back(refusal);
   log::warn("{}: refused {}", connector_.source, refusal.message());
-  metrics::counter("run_failures_total", {{"medium", connector_.source}, {"reason", "refused"}})
-      .Increment();
+  metrics::counter("run_failures_total", {{"medium", connector_.source}, {"reason", "refused"}}).Increment();
   RunLog entry;
   entry.scope = scope;
   entry.stage = "collect";
   entry.state = "refused";
-  entry.message = refusal.row > 0 ? fmt::format("row {}, column {}: {}", refusal.row,
-                                                refusal.column, refusal.reason)
+  entry.message = refusal.row > 0 ? fmt::format("row {}, column {}: {}", refusal.row, refusal.column, refusal.reason)
                                   : refusal.reason;
   entry.hint = refusal.hint;
   entry.error_class = "refused";
@@ -90,12 +87,10 @@ Status FeedPublisher::offer(const OfferedFile& offered) {
   return publish(offered, started);
 }
 
-Status FeedPublisher::accept_as(const OfferedFile& offered, Answer answer, const std::string& hash,
-                                int64_t rows, const RunId& run) {
-  AcceptedFile accepted{offered.file.name,       hash,
-                        offered.file.size,       offered.file.mtime_ns,
-                        offered.scope.subject(), run,
-                        rows,                    false};
+Status FeedPublisher::accept_as(const OfferedFile& offered, Answer answer, const std::string& hash, int64_t rows,
+                                const RunId& run) {
+  AcceptedFile accepted{
+      offered.file.name, hash, offered.file.size, offered.file.mtime_ns, offered.scope.subject(), run, rows, false};
   if (answer != Answer::publish) {
     ++counts_.skipped;
     const AcceptedFile* known = memory_.find(accepted.file);
@@ -133,9 +128,9 @@ Status FeedPublisher::publish(const OfferedFile& offered, TimeMs started) {
     SUJIP_CHECK_OK(send_large(offered, run));
     if (reader_.facts().content_hash != facts.content_hash) {
       // The run has no end, so nobody takes it.
-      return refuse({offered.file.name, 0, 0, "the file changed while it was read",
-                     "it is tried again when it is whole"},
-                    offered.scope);
+      return refuse(
+          {offered.file.name, 0, 0, "the file changed while it was read", "it is tried again when it is whole"},
+          offered.scope);
     }
   }
   SUJIP_CHECK_OK(run.end(facts.content_hash));
@@ -162,8 +157,7 @@ Status FeedPublisher::publish(const OfferedFile& offered, TimeMs started) {
   counts_.rows += facts.rows;
   waiting_bytes_ += facts.bytes;
   metrics::counter("runs_total", {{"medium", connector_.source}, {"trigger", "file"}}).Increment();
-  metrics::counter("rows_collected_total",
-                   {{"medium", connector_.source}, {"dataset", connector_.dataset}})
+  metrics::counter("rows_collected_total", {{"medium", connector_.source}, {"dataset", connector_.dataset}})
       .Increment(static_cast<double>(facts.rows));
   if (facts.rows == 0) {
     metrics::counter("empty_results_total", {{"medium", connector_.source}}).Increment();
@@ -174,11 +168,10 @@ Status FeedPublisher::publish(const OfferedFile& offered, TimeMs started) {
 Status FeedPublisher::send_large(const OfferedFile& offered, RawRun& run) {
   Status sent;
   int64_t n = 0;
-  const auto trouble = reader_.stream(
-      offered.file.path, offered.file.name, [&](std::string_view key, std::string_view value) {
+  const auto trouble =
+      reader_.stream(offered.file.path, offered.file.name, [&](std::string_view key, std::string_view value) {
         if ((++n & 0xFFFF) == 0 && options_.stopped()) {
-          sent = Error{"stopped in the middle of a file", offered.file.name,
-                       "it is published again at the next start"};
+          sent = Error{"stopped in the middle of a file", offered.file.name, "it is published again at the next start"};
           return false;
         }
         sent = run.row(key, value);

@@ -28,7 +28,7 @@ struct FeedTarget {
 };
 
 struct FeedCounts {
-  int64_t files = 0;    // published
+  int64_t files = 0;  // published
   int64_t rows = 0;
   int64_t skipped = 0;  // said nothing new
   int64_t runs = 0;
@@ -50,8 +50,7 @@ class FeedPublisher {
   };
 
   // `connector` and `memory` must outlive the publisher.
-  FeedPublisher(const FileConnector& connector, FeedTarget target, FeedMemory& memory, Accept accept,
-                Options options);
+  FeedPublisher(const FileConnector& connector, FeedTarget target, FeedMemory& memory, Accept accept, Options options);
 
   // Publishes one file, or finds that it says nothing new, or that it is wrong (counted, logged to
   // run.log). An error is one of the surroundings: nothing more can be published now.
@@ -66,8 +65,7 @@ class FeedPublisher {
  private:
   Status publish(const OfferedFile& offered, TimeMs started);
   Status send_large(const OfferedFile& offered, RawRun& run);
-  Status accept_as(const OfferedFile& offered, Answer answer, const std::string& hash, int64_t rows,
-                   const RunId& run);
+  Status accept_as(const OfferedFile& offered, Answer answer, const std::string& hash, int64_t rows, const RunId& run);
   Status flush();
   Status write_run_log(const RunLog& entry);
 

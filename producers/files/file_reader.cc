@@ -25,7 +25,7 @@ class InputFile {
   static Result<InputFile> open(const std::string& path) {
     InputFile file(path, ::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (file.fd_ < 0) return system_error("opening the file", path);
-    struct stat status{};
+    struct stat status {};
     if (::fstat(file.fd_, &status) != 0) return system_error("looking at the file", path);
     if (!S_ISREG(status.st_mode)) return Error{"not a regular file", path, ""};
     file.size_ = static_cast<size_t>(status.st_size);
@@ -74,9 +74,7 @@ std::string hex(XXH128_hash_t hash) { return fmt::format("{:016x}{:016x}", hash.
 class Hasher {
  public:
   Hasher() : state_(XXH3_createState(), XXH3_freeState) { XXH3_128bits_reset(state_.get()); }
-  void add(std::string_view bytes) {
-    XXH3_128bits_update(state_.get(), bytes.data(), bytes.size());
-  }
+  void add(std::string_view bytes) { XXH3_128bits_update(state_.get(), bytes.data(), bytes.size()); }
   std::string str() const { return hex(XXH3_128bits_digest(state_.get())); }
 
  private:
@@ -117,11 +115,20 @@ Opening open_text(const FileConnector& connector, const std::string& name, std::
     return out;
   }
   switch (connector.encoding) {
-    case Encoding::utf8: out.charset = Charset::utf8; break;
-    case Encoding::cp949: out.charset = Charset::cp949; break;
-    case Encoding::utf16le: out.charset = Charset::utf16le; break;
-    case Encoding::utf16be: out.charset = Charset::utf16be; break;
-    case Encoding::automatic: break;
+    case Encoding::utf8:
+      out.charset = Charset::utf8;
+      break;
+    case Encoding::cp949:
+      out.charset = Charset::cp949;
+      break;
+    case Encoding::utf16le:
+      out.charset = Charset::utf16le;
+      break;
+    case Encoding::utf16be:
+      out.charset = Charset::utf16be;
+      break;
+    case Encoding::automatic:
+      break;
   }
   return out;
 }
@@ -176,8 +183,7 @@ std::optional<Trouble> FileReader::check(const std::string& path, const std::str
   return stream(path, name, OnRecord{}, 0);
 }
 
-std::optional<Trouble> FileReader::read_whole(const std::string& path, const std::string& name,
-                                              size_t size) {
+std::optional<Trouble> FileReader::read_whole(const std::string& path, const std::string& name, size_t size) {
   facts_ = {};
   auto file = InputFile::open(path);
   if (!file) return file.error();
@@ -196,8 +202,7 @@ std::optional<Trouble> FileReader::read_whole(const std::string& path, const std
   bool fine = true;
   size_t good = 0;  // of UTF-8
   if (opening.charset.value_or(Charset::utf8) == Charset::utf8) good = valid_utf8_prefix(body);
-  facts_.charset =
-      opening.charset.value_or(good == body.size() ? Charset::utf8 : Charset::cp949);
+  facts_.charset = opening.charset.value_or(good == body.size() ? Charset::utf8 : Charset::cp949);
   if (facts_.charset == Charset::utf8) {
     fine = rows.feed(body.substr(0, good));
     if (fine && good < body.size()) {
@@ -223,8 +228,8 @@ std::optional<Trouble> FileReader::read_whole(const std::string& path, const std
   return std::nullopt;
 }
 
-std::optional<Trouble> FileReader::stream(const std::string& path, const std::string& name,
-                                          const OnRecord& on_record, int64_t limit) {
+std::optional<Trouble> FileReader::stream(const std::string& path, const std::string& name, const OnRecord& on_record,
+                                          int64_t limit) {
   facts_ = {};
   auto file = InputFile::open(path);
   if (!file) return file.error();

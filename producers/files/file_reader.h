@@ -16,7 +16,7 @@
 
 namespace sujip::feeds {
 
-inline constexpr size_t kKeepBytes = 64ull << 20;   // files up to this size are read once
+inline constexpr size_t kKeepBytes = 64ull << 20;  // files up to this size are read once
 inline constexpr size_t kBlockBytes = 1ull << 20;
 inline constexpr size_t kMaxRecordBytes = 950'000;  // a broker takes 1 MB by default
 
@@ -69,8 +69,8 @@ class FileReader {
   std::optional<Trouble> check(const std::string& path, const std::string& name);
 
   // Reads the file again and hands over its records; at most `limit` when that is not 0.
-  std::optional<Trouble> stream(const std::string& path, const std::string& name,
-                                const OnRecord& on_record, int64_t limit = 0);
+  std::optional<Trouble> stream(const std::string& path, const std::string& name, const OnRecord& on_record,
+                                int64_t limit = 0);
 
   const FileFacts& facts() const { return facts_; }
   bool kept() const { return kept_; }

@@ -18,8 +18,7 @@ void FolderWatch::watch(const std::vector<std::string>& folders) {
   if (fd_ < 0) return;
   for (const std::string& folder : folders) {
     // Adding a folder again is harmless, and right when it was made anew.
-    ::inotify_add_watch(fd_, folder.c_str(),
-                        IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_ONLYDIR);
+    ::inotify_add_watch(fd_, folder.c_str(), IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_ONLYDIR);
   }
 }
 

@@ -26,14 +26,11 @@ std::vector<std::string> named_groups(std::string_view pattern) {
 
 std::string digits_of(std::string_view text) {
   std::string digits;
-  std::copy_if(text.begin(), text.end(), std::back_inserter(digits),
-               [](char c) { return c >= '0' && c <= '9'; });
+  std::copy_if(text.begin(), text.end(), std::back_inserter(digits), [](char c) { return c >= '0' && c <= '9'; });
   return digits;
 }
 
-int number(std::string_view digits, size_t at) {
-  return (digits[at] - '0') * 10 + (digits[at + 1] - '0');
-}
+int number(std::string_view digits, size_t at) { return (digits[at] - '0') * 10 + (digits[at + 1] - '0'); }
 
 }  // namespace
 
@@ -118,16 +115,14 @@ std::optional<TimeMs> parse_name_time(std::string_view text, int64_t zone_offset
   const int second = digits.size() == 14 ? number(digits, 12) : 0;
   if (hour > 23 || minute > 59 || second > 60) return std::nullopt;
   constexpr int64_t kDayMs = 86'400'000;
-  return day->since_epoch * kDayMs + ((hour * 60 + minute) * 60 + second) * int64_t{1000} -
-         zone_offset_ms;
+  return day->since_epoch * kDayMs + ((hour * 60 + minute) * 60 + second) * int64_t{1000} - zone_offset_ms;
 }
 
 bool glob_matches(std::string_view glob, std::string_view path) {
   if (glob.starts_with("**/")) {
     const std::string_view rest = glob.substr(3);
     if (glob_matches(rest, path)) return true;
-    for (size_t slash = path.find('/'); slash != std::string_view::npos;
-         slash = path.find('/', slash + 1)) {
+    for (size_t slash = path.find('/'); slash != std::string_view::npos; slash = path.find('/', slash + 1)) {
       if (glob_matches(rest, path.substr(slash + 1))) return true;
     }
     return false;

@@ -13,21 +13,19 @@ namespace sujip::feeds {
 namespace fs = std::filesystem;
 
 Result<FoundFile> look_at(const std::string& path, const std::string& name) {
-  struct stat status{};
+  struct stat status {};
   if (::stat(path.c_str(), &status) != 0) {
     return Error{fmt::format("looking at the file: {}", std::strerror(errno)), path, ""};
   }
   if (!S_ISREG(status.st_mode)) return Error{"not a regular file", path, ""};
-  return FoundFile{path, name, status.st_size,
-                   int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec};
+  return FoundFile{path, name, status.st_size, int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec};
 }
 
 Result<std::vector<FoundFile>> find_files(const std::string& folder, const std::string& glob,
                                           std::vector<std::string>* folders) {
   std::vector<FoundFile> found;
   std::error_code error;
-  const auto options = fs::directory_options::follow_directory_symlink |
-                       fs::directory_options::skip_permission_denied;
+  const auto options = fs::directory_options::follow_directory_symlink | fs::directory_options::skip_permission_denied;
   fs::recursive_directory_iterator at(folder, options, error);
   if (error) {
     return Error{fmt::format("opening the folder: {}", error.message()), folder,
@@ -52,13 +50,11 @@ Result<std::vector<FoundFile>> find_files(const std::string& folder, const std::
     if (auto file = look_at(path, name)) found.push_back(std::move(*file));
   }
   if (error) return Error{fmt::format("reading the folder: {}", error.message()), folder, ""};
-  std::sort(found.begin(), found.end(),
-            [](const FoundFile& a, const FoundFile& b) { return a.name < b.name; });
+  std::sort(found.begin(), found.end(), [](const FoundFile& a, const FoundFile& b) { return a.name < b.name; });
   return found;
 }
 
-std::variant<OfferedFile, Refusal> describe(const FileConnector& connector, const FoundFile& file,
-                                            const Said& said) {
+std::variant<OfferedFile, Refusal> describe(const FileConnector& connector, const FoundFile& file, const Said& said) {
   const auto refuse = [&](std::string reason, std::string hint) {
     return Refusal{file.name, 0, 0, std::move(reason), std::move(hint)};
   };
@@ -66,8 +62,7 @@ std::variant<OfferedFile, Refusal> describe(const FileConnector& connector, cons
   const std::string composed = compose_hangul(file.name);
   auto parts = connector.name.match(composed);
   if (!parts && said.parts.empty()) {
-    return refuse("its name doesn't say what it is",
-                  fmt::format("the connector expects {}", connector.name.text()));
+    return refuse("its name doesn't say what it is", fmt::format("the connector expects {}", connector.name.text()));
   }
   if (!parts) parts.emplace();
   for (const auto& [name, value] : said.parts) (*parts)[name] = value;

@@ -53,11 +53,11 @@ bool RowCollector::take_header(const CsvRow& row) {
     if (!has(columns, name)) missing.push_back(name);
   }
   if (!missing.empty()) {
-    return refuse(row.line, 1,
-                  fmt::format("wrong columns: {} missing; the file has {}",
-                              fmt::join(missing, ", "), fmt::join(columns, ", ")),
-                  fmt::format("is it a file of source {}? its connector expects {}",
-                              connector_.source, fmt::join(connector_.columns, ", ")));
+    return refuse(
+        row.line, 1,
+        fmt::format("wrong columns: {} missing; the file has {}", fmt::join(missing, ", "), fmt::join(columns, ", ")),
+        fmt::format("is it a file of source {}? its connector expects {}", connector_.source,
+                    fmt::join(connector_.columns, ", ")));
   }
   if (!connector_.columns.empty()) {
     for (const std::string& name : columns) {
@@ -70,8 +70,7 @@ bool RowCollector::take_header(const CsvRow& row) {
 bool RowCollector::start(const std::vector<std::string>& columns, int64_t line) {
   auto encoder = RowEncoder::create(columns, connector_.key);
   if (!encoder) {
-    return refuse(line, 1, encoder.error().what,
-                  fmt::format("the file has {}", fmt::join(columns, ", ")));
+    return refuse(line, 1, encoder.error().what, fmt::format("the file has {}", fmt::join(columns, ", ")));
   }
   encoder_ = std::move(*encoder);
   facts_.columns = columns;
@@ -84,9 +83,7 @@ bool RowCollector::take(const CsvRow& row) {
     if (connector_.header) return take_header(row);
     if (row.cells.size() != connector_.columns.size()) {
       return refuse(row.line, std::min(row.cells.size(), connector_.columns.size()) + 1,
-                    fmt::format("{} columns, csv.columns has {}", row.cells.size(),
-                                connector_.columns.size()),
-                    "");
+                    fmt::format("{} columns, csv.columns has {}", row.cells.size(), connector_.columns.size()), "");
     }
     if (!start(connector_.columns, row.line)) return false;
   }
@@ -99,10 +96,9 @@ bool RowCollector::take(const CsvRow& row) {
   const size_t value_begin = value.size();
   encoder_->encode(row, value, key);
   if (value.size() - value_begin > kMaxRecordBytes) {
-    return refuse(row.line, 1,
-                  fmt::format("a record of {} bytes; at most {} are taken",
-                              value.size() - value_begin, kMaxRecordBytes),
-                  "");
+    return refuse(
+        row.line, 1,
+        fmt::format("a record of {} bytes; at most {} are taken", value.size() - value_begin, kMaxRecordBytes), "");
   }
   ++facts_.rows;
   if (records_ != nullptr) {

@@ -17,9 +17,8 @@ namespace {
 void append_cell(std::string& out, std::string_view cell) {
   size_t i = 0;
   while (i + 16 <= cell.size() && plain_json16(cell.data() + i)) i += 16;
-  const bool plain = std::all_of(cell.begin() + static_cast<ptrdiff_t>(i), cell.end(), [](char c) {
-    return static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\';
-  });
+  const bool plain = std::all_of(cell.begin() + static_cast<ptrdiff_t>(i), cell.end(),
+                                 [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\'; });
   if (!plain) return append_json_string(out, cell);
   out += '"';
   out += cell;
@@ -66,8 +65,7 @@ void Occurrences::clear() {
   used_ = 0;
 }
 
-Result<RowEncoder> RowEncoder::create(const std::vector<std::string>& columns,
-                                      const std::vector<std::string>& key) {
+Result<RowEncoder> RowEncoder::create(const std::vector<std::string>& columns, const std::vector<std::string>& key) {
   RowEncoder self;
   for (const std::string& column : columns) {
     std::string prefix = self.prefixes_.empty() ? "{" : ",";

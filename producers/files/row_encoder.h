@@ -32,8 +32,7 @@ class RowEncoder {
  public:
   // `columns`: names in order of the file. `key`: column names; empty: the n-th equal row. The error
   // names a key column that isn't there.
-  static Result<RowEncoder> create(const std::vector<std::string>& columns,
-                                   const std::vector<std::string>& key);
+  static Result<RowEncoder> create(const std::vector<std::string>& columns, const std::vector<std::string>& key);
 
   // Appends {"name":"cell",…} to `json` and the record key to `key`.
   void encode(const CsvRow& row, std::string& json, std::string& key);

@@ -26,10 +26,9 @@ class TextArray {
 }  // namespace
 
 Result<feeds::FeedMemory> load_feed_memory(pg::Connection& db, const std::string& source) {
-  SUJIP_TRY(const pg::Rows rows,
-            db.query("select file, content_hash, size, mtime_ns, scope, run, rows, state = 'same' "
-                     "from sujip.feed_file where source = $1",
-                     source));
+  SUJIP_TRY(const pg::Rows rows, db.query("select file, content_hash, size, mtime_ns, scope, run, rows, state = 'same' "
+                                          "from sujip.feed_file where source = $1",
+                                          source));
   std::vector<feeds::AcceptedFile> files;
   files.reserve(static_cast<size_t>(rows.size()));
   for (int i = 0; i < rows.size(); ++i) {
@@ -47,8 +46,7 @@ Result<feeds::FeedMemory> load_feed_memory(pg::Connection& db, const std::string
   return feeds::FeedMemory(std::move(files));
 }
 
-Status store_accepted(pg::Connection& db, const std::string& source,
-                      const std::vector<feeds::AcceptedFile>& files) {
+Status store_accepted(pg::Connection& db, const std::string& source, const std::vector<feeds::AcceptedFile>& files) {
   // A file may have been accepted twice since the last time; the later one counts, and one statement
   // can't touch a row twice.
   std::unordered_map<std::string_view, const feeds::AcceptedFile*> latest;
@@ -71,8 +69,7 @@ Status store_accepted(pg::Connection& db, const std::string& source,
       "content_hash = excluded.content_hash, size = excluded.size, mtime_ns = excluded.mtime_ns, "
       "scope = excluded.scope, run = excluded.run, rows = excluded.rows, state = excluded.state, "
       "accepted_at = now()",
-      source, names.str(), hashes.str(), sizes.str(), times.str(), scopes.str(), runs.str(),
-      rows.str(), states.str()));
+      source, names.str(), hashes.str(), sizes.str(), times.str(), scopes.str(), runs.str(), rows.str(), states.str()));
   return {};
 }
 

@@ -13,7 +13,6 @@ namespace sujip::registry {
 Result<feeds::FeedMemory> load_feed_memory(pg::Connection& db, const std::string& source);
 
 // One statement for all of them.
-Status store_accepted(pg::Connection& db, const std::string& source,
-                      const std::vector<feeds::AcceptedFile>& files);
+Status store_accepted(pg::Connection& db, const std::string& source, const std::vector<feeds::AcceptedFile>& files);
 
 }  // namespace sujip::registry

@@ -23,8 +23,7 @@ Result<std::string> lock_source(pg::Connection& db, const std::string& source) {
 }
 
 Status unlock_source(pg::Connection& db, const std::string& source) {
-  SUJIP_CHECK_OK(
-      db.query("select pg_advisory_unlock(hashtext('sujip collect'), hashtext($1))", source));
+  SUJIP_CHECK_OK(db.query("select pg_advisory_unlock(hashtext('sujip collect'), hashtext($1))", source));
   return {};
 }
 

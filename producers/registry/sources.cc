@@ -39,13 +39,12 @@ std::string json_of(const SourceChange& change) {
 
 Result<bool> put_source(pg::Connection& db, const std::string& name, const std::string& kind,
                         const std::string& connector, const SourceChange& change) {
-  SUJIP_TRY(const pg::Rows rows,
-            db.query("insert into sujip.source (name, kind, connector, config) "
-                     "values ($1, $2, $3, $4::jsonb) on conflict (name) do update set "
-                     "kind = excluded.kind, connector = excluded.connector, "
-                     "config = sujip.source.config || excluded.config, enabled = true, "
-                     "updated_at = now() returning xmax = 0",
-                     name, kind, connector, json_of(change)));
+  SUJIP_TRY(const pg::Rows rows, db.query("insert into sujip.source (name, kind, connector, config) "
+                                          "values ($1, $2, $3, $4::jsonb) on conflict (name) do update set "
+                                          "kind = excluded.kind, connector = excluded.connector, "
+                                          "config = sujip.source.config || excluded.config, enabled = true, "
+                                          "updated_at = now() returning xmax = 0",
+                                          name, kind, connector, json_of(change)));
   return rows.boolean(0, 0);
 }
 
@@ -57,23 +56,22 @@ Result<std::vector<Source>> list_sources(pg::Connection& db) {
 }
 
 Result<std::optional<Source>> find_source(pg::Connection& db, const std::string& name) {
-  SUJIP_TRY(const pg::Rows rows,
-            db.query(std::string(kSourceColumns) + " where name = $1", name));
+  SUJIP_TRY(const pg::Rows rows, db.query(std::string(kSourceColumns) + " where name = $1", name));
   if (rows.empty()) return std::optional<Source>();
   return std::optional<Source>(source_of(rows, 0));
 }
 
 Result<bool> put_account(pg::Connection& db, const Account& account) {
-  SUJIP_TRY(const pg::Rows rows,
-            db.query("insert into sujip.known_account (source, account, name, status, currency, time_zone) "
-                     "values ($1, $2, $3, $4, nullif($5, ''), coalesce(nullif($6, ''), 'Asia/Seoul')) "
-                     "on conflict (source, account) do update set "
-                     "name = coalesce(nullif(excluded.name, ''), sujip.known_account.name), "
-                     "currency = coalesce(excluded.currency, sujip.known_account.currency), "
-                     "time_zone = coalesce(nullif($6, ''), sujip.known_account.time_zone), "
-                     "updated_at = now() returning xmax = 0",
-                     account.source, account.account, account.name, account.status,
-                     account.currency, account.time_zone));
+  SUJIP_TRY(
+      const pg::Rows rows,
+      db.query("insert into sujip.known_account (source, account, name, status, currency, time_zone) "
+               "values ($1, $2, $3, $4, nullif($5, ''), coalesce(nullif($6, ''), 'Asia/Seoul')) "
+               "on conflict (source, account) do update set "
+               "name = coalesce(nullif(excluded.name, ''), sujip.known_account.name), "
+               "currency = coalesce(excluded.currency, sujip.known_account.currency), "
+               "time_zone = coalesce(nullif($6, ''), sujip.known_account.time_zone), "
+               "updated_at = now() returning xmax = 0",
+               account.source, account.account, account.name, account.status, account.currency, account.time_zone));
   return rows.boolean(0, 0);
 }
 
@@ -90,27 +88,25 @@ Result<std::vector<Account>> list_accounts(pg::Connection& db, const std::string
   return all;
 }
 
-Result<bool> account_known(pg::Connection& db, const std::string& source,
-                           const std::string& account) {
+Result<bool> account_known(pg::Connection& db, const std::string& source, const std::string& account) {
   SUJIP_TRY(const pg::Rows rows,
-            db.query("select 1 from sujip.known_account where source = $1 and account = $2", source,
-                     account));
+            db.query("select 1 from sujip.known_account where source = $1 and account = $2", source, account));
   return !rows.empty();
 }
 
 Status put_credential(pg::Connection& db, const std::string& source, const std::string& account,
                       const std::string& name, const std::string& value) {
-  SUJIP_CHECK_OK(db.query("insert into sujip.credential (source, account, name, value) "
-                          "values ($1, $2, $3, $4) on conflict (source, account, name) do update "
-                          "set value = excluded.value, updated_at = now()",
-                          source, account, name, value));
+  SUJIP_CHECK_OK(
+      db.query("insert into sujip.credential (source, account, name, value) "
+               "values ($1, $2, $3, $4) on conflict (source, account, name) do update "
+               "set value = excluded.value, updated_at = now()",
+               source, account, name, value));
   return {};
 }
 
 Result<std::vector<std::string>> credential_names(pg::Connection& db, const std::string& source) {
   SUJIP_TRY(const pg::Rows rows,
-            db.query("select distinct name from sujip.credential where source = $1 order by name",
-                     source));
+            db.query("select distinct name from sujip.credential where source = $1 order by name", source));
   std::vector<std::string> names;
   for (int i = 0; i < rows.size(); ++i) names.emplace_back(rows.text(i, 0));
   return names;

@@ -49,8 +49,7 @@ struct Account {
 Result<bool> put_account(pg::Connection& db, const Account& account);
 // All accounts, or those of one source.
 Result<std::vector<Account>> list_accounts(pg::Connection& db, const std::string& source = "");
-Result<bool> account_known(pg::Connection& db, const std::string& source,
-                           const std::string& account);
+Result<bool> account_known(pg::Connection& db, const std::string& source, const std::string& account);
 
 // The value goes nowhere but into its table.
 Status put_credential(pg::Connection& db, const std::string& source, const std::string& account,

@@ -34,8 +34,7 @@ size_t common_length(std::string_view a, std::string_view b, size_t from, size_t
 
 uint64_t eight_bytes(std::string_view key, size_t from) {
   unsigned char bytes[8] = {};
-  if (from < key.size())
-    std::memcpy(bytes, key.data() + from, std::min<size_t>(8, key.size() - from));
+  if (from < key.size()) std::memcpy(bytes, key.data() + from, std::min<size_t>(8, key.size() - from));
   uint64_t number = 0;
   for (const unsigned char byte : bytes) number = number << 8 | byte;
   return number;
@@ -47,24 +46,20 @@ void sort_keys(std::span<Rank> ranks, const std::vector<Entry>& entries, size_t 
   if (ranks.size() < 2) return;
   const std::string_view first = entries[ranks.front().entry].key;
   size_t common = first.size();
-  for (const Rank& rank : ranks)
-    common = common_length(first, entries[rank.entry].key, from, common);
+  for (const Rank& rank : ranks) common = common_length(first, entries[rank.entry].key, from, common);
   for (Rank& rank : ranks) rank.bytes = eight_bytes(entries[rank.entry].key, common);
-  std::sort(ranks.begin(), ranks.end(),
-            [](const Rank& a, const Rank& b) { return a.bytes < b.bytes; });
+  std::sort(ranks.begin(), ranks.end(), [](const Rank& a, const Rank& b) { return a.bytes < b.bytes; });
   for (size_t i = 0; i < ranks.size();) {
     size_t end = i + 1;
     while (end < ranks.size() && ranks[end].bytes == ranks[i].bytes) ++end;
     const auto group = ranks.subspan(i, end - i);
-    const bool all_go_on = std::all_of(group.begin(), group.end(), [&](const Rank& rank) {
-      return entries[rank.entry].key.size() >= common + 8;
-    });
+    const bool all_go_on = std::all_of(group.begin(), group.end(),
+                                       [&](const Rank& rank) { return entries[rank.entry].key.size() >= common + 8; });
     if (group.size() > 4 && all_go_on) {
       sort_keys(group, entries, common + 8);
     } else if (group.size() > 1) {
-      std::sort(group.begin(), group.end(), [&](const Rank& a, const Rank& b) {
-        return entries[a.entry].key < entries[b.entry].key;
-      });
+      std::sort(group.begin(), group.end(),
+                [&](const Rank& a, const Rank& b) { return entries[a.entry].key < entries[b.entry].key; });
     }
     i = end;
   }

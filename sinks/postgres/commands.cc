@@ -50,8 +50,7 @@ void migrate(const Settings& settings, bool dry_run) {
   for (const topics::Generation& g : kSink.value(topics::read_generations(connection), kExitFailed).running())
     for (sink::Table& table : sink::declared_tables(g.of(datasets), topics::Names("", g.number).schema()))
       tables.push_back(std::move(table));
-  const auto made =
-      kSink.value(sink::ensure_tables(connection, tables), kExitFailed);
+  const auto made = kSink.value(sink::ensure_tables(connection, tables), kExitFailed);
   for (const auto& table : made.created) fmt::print("created table {}\n", table);
   for (const auto& column : made.added) fmt::print("added column {}\n", column);
   for (const auto& table : made.whole) fmt::print("table {} stays in one piece, see docs/generations.md\n", table);
@@ -82,14 +81,13 @@ void add_sink_commands(CLI::App& app, const Settings& settings) {
   CLI::App* db = app.add_subcommand("db", "The database's schema");
   db->require_subcommand(1);
   auto dry_run = std::make_shared<bool>(false);
-  CLI::App* migrate_command = db->add_subcommand(
-      "migrate", "Apply new files of sql/ and make or widen the tables of the datasets");
+  CLI::App* migrate_command =
+      db->add_subcommand("migrate", "Apply new files of sql/ and make or widen the tables of the datasets");
   migrate_command->add_flag("--dry-run", *dry_run, "Only list the files that would be applied");
   migrate_command->callback([&settings, dry_run] { migrate(settings, *dry_run); });
 
   auto options = std::make_shared<sink::SinkOptions>();
-  CLI::App* sink_command =
-      app.add_subcommand("sink", "Write changes, rollups and logs into PostgreSQL, exactly once");
+  CLI::App* sink_command = app.add_subcommand("sink", "Write changes, rollups and logs into PostgreSQL, exactly once");
   sink_command->add_option("--writers", options->writers, "Sessions that write; 0 = by cores")
       ->check(CLI::Range(0, 64))
       ->capture_default_str();
@@ -99,14 +97,15 @@ void add_sink_commands(CLI::App& app, const Settings& settings) {
   sink_command->add_option("--batch-bytes", options->batch_bytes, "Most bytes of one transaction")
       ->check(CLI::Range(size_t{1024}, size_t{1} << 30))
       ->capture_default_str();
-  sink_command->add_option("--gather", options->gather_ms,
-                           "Milliseconds that rows wait for later ones of their key: less work for the\n"
-                           "database, later rows for readers")
+  sink_command
+      ->add_option("--gather", options->gather_ms,
+                   "Milliseconds that rows wait for later ones of their key: less work for the\n"
+                   "database, later rows for readers")
       ->check(CLI::Range(0, 600000))
       ->capture_default_str();
   auto mapping = std::make_shared<std::string>();
-  sink_command->add_option("--mapping", *mapping,
-                           "Fill tables of your own: a file that says which topic, table and columns")
+  sink_command
+      ->add_option("--mapping", *mapping, "Fill tables of your own: a file that says which topic, table and columns")
       ->check(CLI::ExistingFile);
   sink_command->callback([&settings, mapping, options] { run_sink(settings, *mapping, *options); });
 

@@ -44,26 +44,23 @@ Place parse_place(const std::string& text) {
   const size_t last = text.rfind('-');
   const size_t middle = last == std::string::npos || last == 0 ? last : text.rfind('-', last - 1);
   if (last == std::string::npos || middle == std::string::npos) {
-    kDead.leave({"'" + text + "' is not a dead letter", "", "write topic-partition-offset as `list` does"},
-          kExitUsage);
+    kDead.leave({"'" + text + "' is not a dead letter", "", "write topic-partition-offset as `list` does"}, kExitUsage);
   }
   try {
     return {text.substr(0, middle), std::stoi(text.substr(middle + 1, last - middle - 1)),
             std::stoll(text.substr(last + 1))};
   } catch (const std::exception&) {
-    kDead.leave({"'" + text + "' is not a dead letter", "", "write topic-partition-offset as `list` does"},
-          kExitUsage);
+    kDead.leave({"'" + text + "' is not a dead letter", "", "write topic-partition-offset as `list` does"}, kExitUsage);
   }
 }
 
 pg::Rows select(pg::Connection& connection, const Filter& filter) {
   return kDead.value(
-      connection.query(
-          "select topic, partition, \"offset\", dataset, stage, reason, ts, retried_at "
-          "from sujip.dead_letter where ($1 = '' or topic = $1) and ($2 = '' or dataset = $2) "
-          "and ($3 = '' or strpos(reason, $3) > 0) and ($4 or retried_at is null) "
-          "order by ts desc, topic, partition, \"offset\" limit $5",
-          filter.topic, filter.dataset, filter.reason, filter.retried, filter.limit),
+      connection.query("select topic, partition, \"offset\", dataset, stage, reason, ts, retried_at "
+                       "from sujip.dead_letter where ($1 = '' or topic = $1) and ($2 = '' or dataset = $2) "
+                       "and ($3 = '' or strpos(reason, $3) > 0) and ($4 or retried_at is null) "
+                       "order by ts desc, topic, partition, \"offset\" limit $5",
+                       filter.topic, filter.dataset, filter.reason, filter.retried, filter.limit),
       kExitFailed);
 }
 
@@ -71,9 +68,8 @@ void list(const Settings& settings, const Filter& filter) {
   pg::Connection connection = connect(settings);
   const pg::Rows rows = select(connection, filter);
   for (int i = 0; i < rows.size(); ++i) {
-    fmt::print("{}-{}-{}  {}  {}  {}{}\n", rows.text(i, 0), rows.text(i, 1), rows.text(i, 2),
-               rows.text(i, 6), rows.text(i, 4), rows.text(i, 5),
-               rows.is_null(i, 7) ? "" : "  (retried)");
+    fmt::print("{}-{}-{}  {}  {}  {}{}\n", rows.text(i, 0), rows.text(i, 1), rows.text(i, 2), rows.text(i, 6),
+               rows.text(i, 4), rows.text(i, 5), rows.is_null(i, 7) ? "" : "  (retried)");
   }
   fmt::print("{} dead letters{}\n", rows.size(), rows.size() == filter.limit ? " or more" : "");
 }
@@ -117,8 +113,8 @@ Original original_or_leave(const Settings& settings, const Place& place) {
   Original found = original(settings, place);
   if (!found.message) {
     kDead.leave({"the record is no longer in its topic", name_of_place(place),
-           "its bytes are in the topic dead.letter for 90 days"},
-          kExitIncomplete);
+                 "its bytes are in the topic dead.letter for 90 days"},
+                kExitIncomplete);
   }
   return found;
 }
@@ -126,11 +122,11 @@ Original original_or_leave(const Settings& settings, const Place& place) {
 void show(const Settings& settings, const std::string& text) {
   const Place place = parse_place(text);
   pg::Connection connection = connect(settings);
-  const pg::Rows rows = kDead.value(
-      connection.query("select dataset, scope, run, stage, reason, ts, retried_at from "
-                       "sujip.dead_letter where topic = $1 and partition = $2 and \"offset\" = $3",
-                       place.topic, place.partition, place.offset),
-      kExitFailed);
+  const pg::Rows rows =
+      kDead.value(connection.query("select dataset, scope, run, stage, reason, ts, retried_at from "
+                                   "sujip.dead_letter where topic = $1 and partition = $2 and \"offset\" = $3",
+                                   place.topic, place.partition, place.offset),
+                  kExitFailed);
   if (rows.empty()) kDead.leave({"no such dead letter", text, "see `sujip dead list`"}, kExitIncomplete);
   for (int c = 0; c < rows.columns(); ++c) {
     if (!rows.is_null(0, c)) fmt::print("{}: {}\n", rows.name(c), rows.text(0, c));
@@ -143,8 +139,7 @@ void show(const Settings& settings, const std::string& text) {
   fmt::print("key: {}\nvalue: {}\n", kafka::key_of(*message), kafka::value_of(*message));
 }
 
-void retry_one(const Settings& settings, pg::Connection& connection, kafka::Producer& producer,
-               const Place& place) {
+void retry_one(const Settings& settings, pg::Connection& connection, kafka::Producer& producer, const Place& place) {
   const Original found = original_or_leave(settings, place);
   const kafka::MessagePtr& message = found.message;
   const auto headers = kafka::headers_of(*message);
@@ -158,16 +153,15 @@ void retry_one(const Settings& settings, pg::Connection& connection, kafka::Prod
   // What was produced again comes to all generations.
   for (const topics::Generation& g : kDead.value(topics::read_generations(connection), kExitFailed).running()) {
     kDead.value(connection.query("update " + topics::Names("", g.number).schema() +
-                                        ".dead_letter set retried_at = now() "
-                                        "where topic = $1 and partition = $2 and \"offset\" = $3",
-                                    place.topic, place.partition, place.offset),
-                   kExitFailed);
+                                     ".dead_letter set retried_at = now() "
+                                     "where topic = $1 and partition = $2 and \"offset\" = $3",
+                                 place.topic, place.partition, place.offset),
+                kExitFailed);
   }
   fmt::print("{}: produced again\n", name_of_place(place));
 }
 
-void retry(const Settings& settings, const std::vector<std::string>& places, const Filter& filter,
-           bool all) {
+void retry(const Settings& settings, const std::vector<std::string>& places, const Filter& filter, bool all) {
   if (places.empty() && !all) {
     kDead.leave({"nothing chosen", "", "name dead letters as `list` shows them, or say --all"}, kExitUsage);
   }
@@ -183,8 +177,7 @@ void retry(const Settings& settings, const std::vector<std::string>& places, con
   const pg::Rows rows = select(connection, filter);
   for (int i = 0; i < rows.size(); ++i) {
     retry_one(settings, connection, *producer,
-              {std::string(rows.text(i, 0)), static_cast<int32_t>(rows.integer(i, 1)),
-               rows.integer(i, 2)});
+              {std::string(rows.text(i, 0)), static_cast<int32_t>(rows.integer(i, 1)), rows.integer(i, 2)});
   }
   fmt::print("{} produced again\n", rows.size());
 }
@@ -214,8 +207,8 @@ void add_dead_commands(CLI::App& app, const Settings& settings) {
 
   auto places = std::make_shared<std::vector<std::string>>();
   auto all = std::make_shared<bool>(false);
-  CLI::App* retry_command = dead->add_subcommand(
-      "retry", "Produce the original bytes to the original partition once more");
+  CLI::App* retry_command =
+      dead->add_subcommand("retry", "Produce the original bytes to the original partition once more");
   retry_command->add_option("record", *places, "topic-partition-offset");
   retry_command->add_flag("--all", *all, "All that the filters let through");
   add_filter(retry_command, filter);

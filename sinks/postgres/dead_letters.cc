@@ -51,12 +51,11 @@ std::string DeadLetters::topic_of(const rd_kafka_message_t& message) const {
 }
 
 std::string DeadLetters::place_of(const rd_kafka_message_t& message) {
-  return std::string(rd_kafka_topic_name(message.rkt)) + "[" + std::to_string(message.partition) +
-         "]@" + std::to_string(message.offset);
+  return std::string(rd_kafka_topic_name(message.rkt)) + "[" + std::to_string(message.partition) + "]@" +
+         std::to_string(message.offset);
 }
 
-Status DeadLetters::keep(pg::Connection& connection, const Batch& batch,
-                         const std::vector<BadRow>& bad) {
+Status DeadLetters::keep(pg::Connection& connection, const Batch& batch, const std::vector<BadRow>& bad) {
   const TimeMs now = now_ms();
   SUJIP_CHECK_OK(produce(batch, bad, now));
   Table table = dead_letter_table();
@@ -72,9 +71,8 @@ Status DeadLetters::keep(pg::Connection& connection, const Batch& batch,
     const std::string dataset = dataset_of(topic);
     const std::string why = preview(reason, 1000);
     const std::string shown = preview(bytes_of(message.payload, message.len), kPreview);
-    std::vector<Cell> cells = {{topic, false}, {partition, false}, {offset, false},
-                               {dataset, false}, {"", true}, {"", true},
-                               {"sink", false}, {why, false}, {shown, false}, {time, false}};
+    std::vector<Cell> cells = {{topic, false}, {partition, false}, {offset, false}, {dataset, false}, {"", true},
+                               {"", true},     {"sink", false},    {why, false},    {shown, false},   {time, false}};
     which.push_back(static_cast<uint32_t>(rows.size()));
     rows.add(cells, {index});
     metrics::counter("dead_letters_total", {{"topic", topic}, {"reason", "sink"}}).Increment();
@@ -107,8 +105,7 @@ Status DeadLetters::produce(const Batch& batch, const std::vector<BadRow>& bad, 
     letter.value = bytes_of(message.payload, message.len);
     letter.ts_ms = now;
     const std::string key = letter.record_key();
-    SUJIP_CHECK_OK(
-        producer_->produce(topic, partition_of(key, topics::kPartitions), key, encode(letter)));
+    SUJIP_CHECK_OK(producer_->produce(topic, partition_of(key, topics::kPartitions), key, encode(letter)));
   }
   if (auto sent = producer_->flush(kFlushMs); !sent) {
     producer_.reset();

@@ -37,8 +37,7 @@ struct Decoder::Impl {
   const Column* nul = nullptr;  // a column whose text holds a NUL character
 
   const Column& column(size_t cell) const {
-    return cell < table.columns.size() ? table.columns[cell]
-                                       : table.aside[cell - table.columns.size()];
+    return cell < table.columns.size() ? table.columns[cell] : table.aside[cell - table.columns.size()];
   }
 
   template <class Append>
@@ -135,8 +134,7 @@ struct Decoder::Impl {
     const char* raw = field.key().raw();
     const Wanted* wanted = members.find(raw, end);
     if (wanted == nullptr) {
-      const auto* quote =
-          static_cast<const char*>(std::memchr(raw, '"', static_cast<size_t>(end - raw)));
+      const auto* quote = static_cast<const char*>(std::memchr(raw, '"', static_cast<size_t>(end - raw)));
       if (quote == nullptr || !holds({raw, static_cast<size_t>(quote - raw)}, '\\')) {
         return simdjson::SUCCESS;
       }
@@ -205,8 +203,7 @@ struct Decoder::Impl {
       return e;
     }
     // Something follows the object.
-    return document.current_location().error() == simdjson::OUT_OF_BOUNDS ? simdjson::SUCCESS
-                                                                          : simdjson::TAPE_ERROR;
+    return document.current_location().error() == simdjson::OUT_OF_BOUNDS ? simdjson::SUCCESS : simdjson::TAPE_ERROR;
   }
 
   // A value may leave out what its key says; what it says itself stays.
@@ -225,9 +222,7 @@ struct Decoder::Impl {
   }
 
   void set_place(const Position& at, bool removed) {
-    const auto number = [](int64_t n) {
-      return [n](std::string& out) { out += std::to_string(n); };
-    };
+    const auto number = [](int64_t n) { return [n](std::string& out) { out += std::to_string(n); }; };
     for (const size_t c : partition_cells) make_text(c, number(at.partition));
     for (const size_t c : offset_cells) make_text(c, number(at.offset));
     for (const size_t c : timestamp_cells) set_time(c, at.timestamp);
@@ -242,8 +237,7 @@ struct Decoder::Impl {
   }
 
   bool key_is_whole() const {
-    return std::none_of(key_cells.begin(), key_cells.end(),
-                        [&](size_t c) { return cells[c].null; });
+    return std::none_of(key_cells.begin(), key_cells.end(), [&](size_t c) { return cells[c].null; });
   }
 
   // Empty: nothing is wrong.
@@ -304,13 +298,11 @@ Decoder::Decoder(const Table& table) : impl_(std::make_unique<Impl>(table)) {}
 Decoder::~Decoder() = default;
 Decoder::Decoder(Decoder&&) noexcept = default;
 
-std::span<const Cell> Decoder::cells() const {
-  return impl_->cells;
-}
+std::span<const Cell> Decoder::cells() const { return impl_->cells; }
 
 bool Decoder::wants_position() const {
-  return !impl_->partition_cells.empty() || !impl_->offset_cells.empty() ||
-         !impl_->timestamp_cells.empty() || !impl_->mark_cells.empty();
+  return !impl_->partition_cells.empty() || !impl_->offset_cells.empty() || !impl_->timestamp_cells.empty() ||
+         !impl_->mark_cells.empty();
 }
 
 Decoded Decoder::decode(std::string_view key, std::string_view value, const Position& at) {

@@ -36,8 +36,7 @@ Status write_all(pg::Connection& connection, const Prepared& prepared, NewRows* 
         guessed.push_back(rows.table);
       }
     }
-    SUJIP_CHECK_OK(
-        write_upserts(connection, *rows.table, rows.upserts, all_of(rows.upserts), meet));
+    SUJIP_CHECK_OK(write_upserts(connection, *rows.table, rows.upserts, all_of(rows.upserts), meet));
   }
   return {};
 }
@@ -80,11 +79,10 @@ FlushResult Flush::run(pg::Connection& connection, const Shipment& shipment) {
     }
     if (bad.size() > kTolerated && bad.size() * 2 > batch.size()) {
       result.outcome = Flushed::poison;
-      result.error =
-          Error{std::to_string(bad.size()) + " of " + std::to_string(batch.size()) +
-                    " records can't be stored, the first because: " + bad.front().reason,
-                DeadLetters::place_of(batch.message(bad.front().message)),
-                "the program that wrote them is broken, or the table was changed by hand"};
+      result.error = Error{std::to_string(bad.size()) + " of " + std::to_string(batch.size()) +
+                               " records can't be stored, the first because: " + bad.front().reason,
+                           DeadLetters::place_of(batch.message(bad.front().message)),
+                           "the program that wrote them is broken, or the table was changed by hand"};
       return result;
     }
     if (!bad.empty()) {

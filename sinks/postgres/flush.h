@@ -1,6 +1,6 @@
 #pragma once
-// One flush: fence, rows, commit, as one transaction; before it the partitions that the rows need. Finds out which rows can't be stored, and
-// what became of a COMMIT that was never answered.
+// One flush: fence, rows, commit, as one transaction; before it the partitions that the rows need. Finds out which rows
+// can't be stored, and what became of a COMMIT that was never answered.
 
 #include <functional>
 #include <string>

@@ -80,7 +80,9 @@ class GenerationSinks {
     // What nobody reads yet may take its time.
     if (!one.live->any()) options.writers = 1;
     one.sink = std::make_unique<RunningSink>(
-        settings_, one.whole ? declared_work(g.of(datasets_), names) : collectors_work(settings_.prefix, generations_.live), options, one.live);
+        settings_,
+        one.whole ? declared_work(g.of(datasets_), names) : collectors_work(settings_.prefix, generations_.live),
+        options, one.live);
     return {};
   }
 

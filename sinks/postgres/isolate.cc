@@ -24,8 +24,7 @@ Status halve(pg::Connection& connection, Write write, const Table& table, const 
   if (!lies_in_the_rows(connection)) return done;
   SUJIP_CHECK_OK(connection.exec("rollback to savepoint rows; release savepoint rows"));
   if (which.size() == 1) {
-    bad.push_back(
-        {rows.origin(which.front()).message, "table " + table.name + ": " + done.error().what});
+    bad.push_back({rows.origin(which.front()).message, "table " + table.name + ": " + done.error().what});
     return {};
   }
   const size_t half = which.size() / 2;
@@ -51,8 +50,7 @@ std::vector<uint32_t> last_of_each_key(const Table& table, const Rows& rows) {
       key += '\0';
     }
     const auto [found, fresh] = last.try_emplace(std::move(key), row);
-    if (!fresh && rows.origin(row).message > rows.origin(found->second).message)
-      found->second = row;
+    if (!fresh && rows.origin(row).message > rows.origin(found->second).message) found->second = row;
   }
   std::vector<uint32_t> which;
   which.reserve(last.size());
@@ -61,8 +59,7 @@ std::vector<uint32_t> last_of_each_key(const Table& table, const Rows& rows) {
   return which;
 }
 
-Status write_isolating(pg::Connection& connection, const Prepared& prepared,
-                       std::vector<BadRow>& bad) {
+Status write_isolating(pg::Connection& connection, const Prepared& prepared, std::vector<BadRow>& bad) {
   for (const auto& [name, rows] : prepared.tables) {
     std::vector<uint32_t> removals(rows.removals.size());
     std::iota(removals.begin(), removals.end(), 0U);

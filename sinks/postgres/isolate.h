@@ -13,8 +13,7 @@ namespace sujip::sink {
 bool lies_in_the_rows(const pg::Connection& connection);
 
 // Inside the caller's transaction. What can't be stored is added to `bad`.
-Status write_isolating(pg::Connection& connection, const Prepared& prepared,
-                       std::vector<BadRow>& bad);
+Status write_isolating(pg::Connection& connection, const Prepared& prepared, std::vector<BadRow>& bad);
 
 // The rows without those whose key comes again in a later message. Keys of records may be spelled
 // in different ways and name the same row; that is rare, so it is looked for only after an error.

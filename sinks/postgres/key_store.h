@@ -18,8 +18,7 @@ class KeyStore {
       return {large_.back().get(), key.size()};
     }
     if (used_ + key.size() > kBlock) {
-      if (++block_ >= blocks_.size())
-        blocks_.push_back(std::make_unique_for_overwrite<char[]>(kBlock));
+      if (++block_ >= blocks_.size()) blocks_.push_back(std::make_unique_for_overwrite<char[]>(kBlock));
       used_ = 0;
     }
     char* const at = blocks_[block_].get() + used_;

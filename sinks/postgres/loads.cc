@@ -10,8 +10,7 @@ constexpr int kAtOnce = 5000;
 
 }  // namespace
 
-bool has_passed(const std::vector<int64_t>& goal, const std::string& topic,
-                const std::vector<ProgressRow>& rows) {
+bool has_passed(const std::vector<int64_t>& goal, const std::string& topic, const std::vector<ProgressRow>& rows) {
   size_t passed = 0;
   size_t needed = 0;
   for (const int64_t offset : goal) needed += offset > 0 ? 1 : 0;
@@ -24,8 +23,7 @@ bool has_passed(const std::vector<int64_t>& goal, const std::string& topic,
 }
 
 Result<int> Loads::check(pg::Connection& connection, kafka::Admin& admin,
-                         const std::map<std::string, int32_t>& partitions,
-                         const std::vector<ProgressRow>& rows) {
+                         const std::map<std::string, int32_t>& partitions, const std::vector<ProgressRow>& rows) {
   SUJIP_TRY(auto open, connection.query("select scope, run, dataset from sujip.run_log where "
                                         "stage = 'sink' and state = 'started' limit $1",
                                         kAtOnce));
@@ -45,9 +43,7 @@ Result<int> Loads::check(pg::Connection& connection, kafka::Admin& admin,
         SUJIP_TRY(ends[topic], admin.end_offsets(topic, known->second));
       }
       // A dataset nobody keeps has nothing to wait for.
-      found = goals_.emplace(run, Goal{topic, known == partitions.end() ? std::vector<int64_t>()
-                                                                        : ends[topic]})
-                  .first;
+      found = goals_.emplace(run, Goal{topic, known == partitions.end() ? std::vector<int64_t>() : ends[topic]}).first;
     }
     if (!has_passed(found->second.offsets, topic, rows)) {
       still.insert(*found);
@@ -61,12 +57,12 @@ Result<int> Loads::check(pg::Connection& connection, kafka::Admin& admin,
     append_array_element(runs, run.second);
   }
   if (arrived > 0) {
-    SUJIP_CHECK_OK(connection.query(
-        "update sujip.run_log as r set state = 'finished', ts = now(), "
-        "duration_ms = extract(epoch from now() - r.started_at) * 1000 "
-        "from unnest($1::text[], $2::text[]) as b (scope, run) where r.scope = b.scope "
-        "and r.run = b.run and r.stage = 'sink' and r.state = 'started'",
-        scopes + "}", runs + "}"));
+    SUJIP_CHECK_OK(
+        connection.query("update sujip.run_log as r set state = 'finished', ts = now(), "
+                         "duration_ms = extract(epoch from now() - r.started_at) * 1000 "
+                         "from unnest($1::text[], $2::text[]) as b (scope, run) where r.scope = b.scope "
+                         "and r.run = b.run and r.stage = 'sink' and r.state = 'started'",
+                         scopes + "}", runs + "}"));
   }
   goals_ = std::move(still);
   return arrived;

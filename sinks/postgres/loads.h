@@ -25,8 +25,7 @@ class Loads {
 
   // `partitions`: of every topic of the cluster. `rows`: progress of all partitions of this sink.
   // Returns the number of runs that arrived.
-  Result<int> check(pg::Connection& connection, kafka::Admin& admin,
-                    const std::map<std::string, int32_t>& partitions,
+  Result<int> check(pg::Connection& connection, kafka::Admin& admin, const std::map<std::string, int32_t>& partitions,
                     const std::vector<ProgressRow>& rows);
 
  private:
@@ -41,7 +40,6 @@ class Loads {
 };
 
 // True when every partition has read up to the goal.
-bool has_passed(const std::vector<int64_t>& goal, const std::string& topic,
-                const std::vector<ProgressRow>& rows);
+bool has_passed(const std::vector<int64_t>& goal, const std::string& topic, const std::vector<ProgressRow>& rows);
 
 }  // namespace sujip::sink

@@ -39,17 +39,14 @@ struct Problem {
   std::string what;
 };
 
-[[noreturn]] void refuse(const YAML::Node& node, std::string what) {
-  throw Problem{node.Mark(), std::move(what)};
-}
+[[noreturn]] void refuse(const YAML::Node& node, std::string what) { throw Problem{node.Mark(), std::move(what)}; }
 
 void allow_keys(const YAML::Node& map, std::initializer_list<std::string_view> allowed) {
   if (!map.IsMap()) refuse(map, "expected a map");
   for (const auto& entry : map) {
     const auto key = entry.first.as<std::string>();
     if (std::find(allowed.begin(), allowed.end(), key) == allowed.end()) {
-      refuse(entry.first,
-             fmt::format("'{}' is not known here; allowed: {}", key, fmt::join(allowed, ", ")));
+      refuse(entry.first, fmt::format("'{}' is not known here; allowed: {}", key, fmt::join(allowed, ", ")));
     }
   }
 }
@@ -58,8 +55,7 @@ std::string text_of(const YAML::Node& parent, const char* key, const char* fallb
   const YAML::Node node = parent[key];
   if (!node && fallback != nullptr) return fallback;
   if (!node) refuse(parent, fmt::format("'{}' is missing", key));
-  if (!node.IsScalar() || node.Scalar().empty())
-    refuse(node, fmt::format("{} must be a text", key));
+  if (!node.IsScalar() || node.Scalar().empty()) refuse(node, fmt::format("{} must be a text", key));
   return node.Scalar();
 }
 
@@ -133,8 +129,7 @@ class TableLoader {
     if (node["from"]) load_origin(node["from"], text_of(node, "from"), column);
     const bool time = column.type == "timestamp with time zone";
     if (node["unit"]) {
-      if (text_of(node, "unit") != "ms" || !time)
-        refuse(node["unit"], "unit: ms, of a timestamptz");
+      if (text_of(node, "unit") != "ms" || !time) refuse(node["unit"], "unit: ms, of a timestamptz");
       column.millis = true;
     }
     if (column.origin == Origin::kafka && (column.field == "timestamp") != time) {
@@ -170,8 +165,7 @@ class TableLoader {
       const int index = out_.column_index(item.as<std::string>());
       if (index < 0) refuse(item, "key: '" + item.as<std::string>() + "' is not among the columns");
       Column& column = out_.columns[static_cast<size_t>(index)];
-      if (column.origin != Origin::row)
-        refuse(item, "key: '" + column.name + "' is no field of the row");
+      if (column.origin != Origin::row) refuse(item, "key: '" + column.name + "' is no field of the row");
       column.required = true;
       out_.key.push_back(index);
     }
@@ -206,8 +200,7 @@ class TableLoader {
       return;
     }
     const std::string what = node.IsScalar() ? node.Scalar() : "";
-    if (what != "delete" && what != "ignore")
-      refuse(node, "on_delete: delete | ignore | {mark: COLUMN}");
+    if (what != "delete" && what != "ignore") refuse(node, "on_delete: delete | ignore | {mark: COLUMN}");
     out_.removal = what == "delete" ? Removal::erase : Removal::ignore;
   }
 
@@ -220,8 +213,7 @@ Mapping load(const YAML::Node& root) {
   Mapping out;
   out.sink = text_of(root, "sink");
   const YAML::Node list = root["tables"];
-  if (!list || !list.IsSequence() || list.size() == 0)
-    refuse(root, "'tables' must list the tables");
+  if (!list || !list.IsSequence() || list.size() == 0) refuse(root, "'tables' must list the tables");
   std::set<std::string> tables;
   for (const YAML::Node& node : list) {
     Table table = TableLoader(node).load();

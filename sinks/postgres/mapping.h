@@ -12,7 +12,7 @@
 namespace sujip::sink {
 
 struct Mapping {
-  std::string sink;  // names the progress; processes with the same name share the work
+  std::string sink;                       // names the progress; processes with the same name share the work
   std::map<std::string, Target> targets;  // by topic
   std::vector<Table> tables() const;
 };

@@ -51,8 +51,8 @@ Status Months::make(pg::Connection& connection, const Prepared& prepared) {
     for (const auto& [month, day] : months) days.push_back(day);
     SUJIP_TRY(auto transaction, pg::Transaction::begin(connection));
     SUJIP_CHECK_OK(connection.exec("set local lock_timeout = '2s'"));
-    SUJIP_TRY(const auto made, connection.query("select sujip.make_months($1::regclass, $2::date[])",
-                                                qualified(table), array_of(days)));
+    SUJIP_TRY(const auto made,
+              connection.query("select sujip.make_months($1::regclass, $2::date[])", qualified(table), array_of(days)));
     SUJIP_CHECK_OK(transaction.commit());
     for (int i = 0; i < made.size(); ++i) log::info("partition {} created", made.text(i, 0));
     for (const auto& [month, day] : months) known->months.insert(month);

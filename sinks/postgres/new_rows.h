@@ -21,7 +21,7 @@ class NewRows {
 
  private:
   struct Past {
-    int rests = 0;      // guesses that are not made yet
+    int rests = 0;       // guesses that are not made yet
     int next_rests = 1;  // after one more that is wrong
   };
   std::map<std::string, Past> past_;  // of tables about which a guess was wrong

@@ -42,8 +42,7 @@ Decoded decode_message(Decoder& decode, const Batch& batch, uint32_t index) {
 }
 
 void fetch_ahead(std::string_view value) {
-  for (size_t i = 0; i < value.size() && i < 8 * kLine; i += kLine)
-    __builtin_prefetch(value.data() + i);
+  for (size_t i = 0; i < value.size() && i < 8 * kLine; i += kLine) __builtin_prefetch(value.data() + i);
 }
 
 TableRows& rows_of(Prepared& out, const Table& table) {
@@ -51,8 +50,7 @@ TableRows& rows_of(Prepared& out, const Table& table) {
 }
 
 bool is_applied(std::string_view verdict) {
-  return verdict == "accepted" || verdict == "partial" || verdict == "released" ||
-         verdict == "same";
+  return verdict == "accepted" || verdict == "partial" || verdict == "released" || verdict == "same";
 }
 
 }  // namespace
@@ -106,8 +104,7 @@ void Preparer::keyed(Batch& batch, Batch::Part& part, Prepared& out) {
     if (i + kAhead < entries.size()) {
       fetch_ahead(batch.value(entries[i + kAhead].message));
     }
-    if (entry.removed_before && table.removal == Removal::erase &&
-        decode.decode(entry.key, {}).kind == Kind::remove) {
+    if (entry.removed_before && table.removal == Removal::erase && decode.decode(entry.key, {}).kind == Kind::remove) {
       // A new row under an old key starts anew, whatever its revision.
       rows.removals.add(decode.cells(), {entry.message});
     }
@@ -152,8 +149,7 @@ void Preparer::ledger(Batch& batch, const Batch::Part& part, Prepared& out) {
   // Last record of a key counts; the key is known only after decoding.
   std::unordered_map<std::string, uint32_t> last;
   for (const uint32_t m : part.messages) {
-    if (batch.value(m).data() == nullptr)
-      continue;  // the end of a compacted key: the table keeps it
+    if (batch.value(m).data() == nullptr) continue;  // the end of a compacted key: the table keeps it
     Decoded result = decode_message(decode, batch, m);
     if (result.kind == Kind::upsert) {
       last[row_key(table, decode.cells())] = m;
@@ -227,8 +223,8 @@ std::string preview(std::string_view bytes, size_t limit) {
     if (whole && length >= 3) {
       // Overlong forms, surrogates and what is above U+10FFFF.
       const auto d = static_cast<unsigned char>(bytes[i + 1]);
-      whole = !((c == 0xE0 && d < 0xA0) || (c == 0xED && d > 0x9F) || (c == 0xF0 && d < 0x90) ||
-                (c == 0xF4 && d > 0x8F));
+      whole =
+          !((c == 0xE0 && d < 0xA0) || (c == 0xED && d > 0x9F) || (c == 0xF0 && d < 0x90) || (c == 0xF4 && d > 0x8F));
     }
     if (!whole) {
       out += '?';

@@ -18,8 +18,7 @@ namespace sujip::sink {
 
 // What one flush does to one table: removals first, then upserts, each in order of the keys.
 struct TableRows {
-  explicit TableRows(const Table& t)
-      : table(&t), removals(t.columns.size()), upserts(t.columns.size()) {}
+  explicit TableRows(const Table& t) : table(&t), removals(t.columns.size()), upserts(t.columns.size()) {}
   const Table* table;
   Rows removals;
   Rows upserts;

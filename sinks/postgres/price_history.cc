@@ -14,9 +14,7 @@ Column before(std::string name, std::string field) {
   return column;
 }
 
-bool same(const Cell& a, const Cell& b) {
-  return a.null == b.null && (a.null || a.text == b.text);
-}
+bool same(const Cell& a, const Cell& b) { return a.null == b.null && (a.null || a.text == b.text); }
 
 // Where a column of the history stands among the cells of a change.
 int cell_of(const Table& product, const std::string& column) {
@@ -33,8 +31,7 @@ Table with_prices_before(Table product) {
   return product;
 }
 
-PriceHistory::PriceHistory(const Table& product, const Table& history)
-    : cells_(history.columns.size()) {
+PriceHistory::PriceHistory(const Table& product, const Table& history) : cells_(history.columns.size()) {
   const auto at = [&](const char* name) { return static_cast<size_t>(history.column_index(name)); };
   price_before_ = at("price_before");
   price_ = at("price");
@@ -49,8 +46,7 @@ void PriceHistory::add(std::span<const Cell> change, RowOrigin origin, Rows& out
   for (size_t c = 0; c < from_.size(); ++c) {
     cells_[c] = from_[c] < 0 ? Cell() : change[static_cast<size_t>(from_[c])];
   }
-  if (same(cells_[price_before_], cells_[price_]) && same(cells_[text_before_], cells_[text_]))
-    return;
+  if (same(cells_[price_before_], cells_[price_]) && same(cells_[text_before_], cells_[text_])) return;
   if (cells_[rev_].null || cells_[snapshot_].null) return;
   out.add(cells_, origin);
 }

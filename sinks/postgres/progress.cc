@@ -36,11 +36,11 @@ Status Progress::add(pg::Connection& connection, const std::vector<Claim>& fresh
     offsets += separator;
     offsets += std::to_string(claim.next_offset);
   }
-  SUJIP_CHECK_OK(connection.query(
-      "insert into sujip.sink_progress (sink, topic, part, next_offset) "
-      "select $1, b.* from unnest($2::text[], $3::int[], $4::bigint[]) as b "
-      "on conflict do nothing",
-      sink_, topics + "}", parts + "}", offsets + "}"));
+  SUJIP_CHECK_OK(
+      connection.query("insert into sujip.sink_progress (sink, topic, part, next_offset) "
+                       "select $1, b.* from unnest($2::text[], $3::int[], $4::bigint[]) as b "
+                       "on conflict do nothing",
+                       sink_, topics + "}", parts + "}", offsets + "}"));
   return {};
 }
 
@@ -53,45 +53,40 @@ Result<std::vector<ProgressRow>> Progress::all(pg::Connection& connection) const
   return out;
 }
 
-Result<std::optional<ProgressRow>> Progress::one(pg::Connection& connection,
-                                                 const kafka::TopicPartition& tp) const {
-  SUJIP_TRY(auto rows,
-            connection.query("select topic, part, next_offset, epoch, owner "
-                             "from sujip.sink_progress where sink = $1 and topic = $2 and part = $3",
-                             sink_, tp.topic, tp.partition));
+Result<std::optional<ProgressRow>> Progress::one(pg::Connection& connection, const kafka::TopicPartition& tp) const {
+  SUJIP_TRY(auto rows, connection.query("select topic, part, next_offset, epoch, owner "
+                                        "from sujip.sink_progress where sink = $1 and topic = $2 and part = $3",
+                                        sink_, tp.topic, tp.partition));
   if (rows.empty()) return std::optional<ProgressRow>();
   return std::optional<ProgressRow>(row_at(rows, 0));
 }
 
-Result<std::optional<Claim>> Progress::claim(pg::Connection& connection,
-                                             const kafka::TopicPartition& tp,
+Result<std::optional<Claim>> Progress::claim(pg::Connection& connection, const kafka::TopicPartition& tp,
                                              int64_t seen_epoch) const {
-  SUJIP_TRY(auto rows,
-            connection.query("update sujip.sink_progress set epoch = epoch + 1, owner = $4, "
-                             "updated_at = now() where sink = $1 and topic = $2 and part = $3 "
-                             "and epoch = $5 returning next_offset, epoch",
-                             sink_, tp.topic, tp.partition, owner_, seen_epoch));
+  SUJIP_TRY(auto rows, connection.query("update sujip.sink_progress set epoch = epoch + 1, owner = $4, "
+                                        "updated_at = now() where sink = $1 and topic = $2 and part = $3 "
+                                        "and epoch = $5 returning next_offset, epoch",
+                                        sink_, tp.topic, tp.partition, owner_, seen_epoch));
   if (rows.empty()) return std::optional<Claim>();
   return std::optional<Claim>(Claim{tp, rows.integer(0, 1), rows.integer(0, 0)});
 }
 
-Status Progress::release(pg::Connection& connection, const kafka::TopicPartition& tp,
-                         int64_t epoch) const {
-  SUJIP_CHECK_OK(connection.query("update sujip.sink_progress set owner = null, updated_at = now() "
-                                  "where sink = $1 and topic = $2 and part = $3 and epoch = $4",
-                                  sink_, tp.topic, tp.partition, epoch));
+Status Progress::release(pg::Connection& connection, const kafka::TopicPartition& tp, int64_t epoch) const {
+  SUJIP_CHECK_OK(
+      connection.query("update sujip.sink_progress set owner = null, updated_at = now() "
+                       "where sink = $1 and topic = $2 and part = $3 and epoch = $4",
+                       sink_, tp.topic, tp.partition, epoch));
   return {};
 }
 
 Result<bool> Progress::advance(pg::Connection& connection, const std::vector<Move>& moves) const {
   static const std::string kName = "advance";
-  SUJIP_CHECK_OK(connection.prepare(
-      kName,
-      "update sujip.sink_progress as p set next_offset = b.next, updated_at = now() "
-      "from unnest($2::text[], $3::int[], $4::bigint[], $5::bigint[], $6::bigint[]) "
-      "as b (topic, part, epoch, start, next) "
-      "where p.sink = $1 and p.topic = b.topic and p.part = b.part and p.epoch = b.epoch "
-      "and p.next_offset = b.start"));
+  SUJIP_CHECK_OK(connection.prepare(kName,
+                                    "update sujip.sink_progress as p set next_offset = b.next, updated_at = now() "
+                                    "from unnest($2::text[], $3::int[], $4::bigint[], $5::bigint[], $6::bigint[]) "
+                                    "as b (topic, part, epoch, start, next) "
+                                    "where p.sink = $1 and p.topic = b.topic and p.part = b.part and p.epoch = b.epoch "
+                                    "and p.next_offset = b.start"));
   std::string arrays[5];
   for (std::string& array : arrays) array.push_back('{');
   for (size_t i = 0; i < moves.size(); ++i) {

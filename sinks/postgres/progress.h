@@ -35,23 +35,21 @@ struct ProgressRow {
 
 // What became of a flush whose COMMIT was not answered, by the row found afterwards.
 enum class Fate : uint8_t {
-  committed,  // the row stands where the flush wanted it
+  committed,      // the row stands where the flush wanted it
   not_committed,  // it stands where the flush began
-  fenced,  // somebody else owns the partition, or the row is gone or elsewhere
+  fenced,         // somebody else owns the partition, or the row is gone or elsewhere
 };
 Fate fate_of(const Move& move, const std::optional<ProgressRow>& row);
 
 class Progress {
  public:
   // `sink` names this sink among others on the same database.
-  Progress(std::string sink, std::string owner)
-      : sink_(std::move(sink)), owner_(std::move(owner)) {}
+  Progress(std::string sink, std::string owner) : sink_(std::move(sink)), owner_(std::move(owner)) {}
 
   // Makes rows for partitions that have none, starting at `next_offset` of each claim.
   Status add(pg::Connection& connection, const std::vector<Claim>& fresh) const;
   Result<std::vector<ProgressRow>> all(pg::Connection& connection) const;
-  Result<std::optional<ProgressRow>> one(pg::Connection& connection,
-                                         const kafka::TopicPartition& tp) const;
+  Result<std::optional<ProgressRow>> one(pg::Connection& connection, const kafka::TopicPartition& tp) const;
   // Takes the partition if its epoch still is `seen_epoch`; waits for a flush of the former owner.
   // Nothing when somebody else was faster.
   Result<std::optional<Claim>> claim(pg::Connection& connection, const kafka::TopicPartition& tp,

@@ -12,7 +12,8 @@ std::vector<TopicTables> tables_of(const Work& work) {
   std::vector<TopicTables> out;
   for (const auto& [topic, target] : work.targets) {
     TopicTables one{topic, {target.table.schema + "." + target.table.name}};
-    if (target.role == Role::product_change) one.tables.push_back(target.table.schema + "." + price_history_table().name);
+    if (target.role == Role::product_change)
+      one.tables.push_back(target.table.schema + "." + price_history_table().name);
     out.push_back(std::move(one));
   }
   return out;

@@ -71,9 +71,7 @@ void Rows::clear() {
   origins_.clear();
 }
 
-bool Rows::is_null(size_t row, size_t column) const {
-  return slot(row, column).size == Slot::kNull;
-}
+bool Rows::is_null(size_t row, size_t column) const { return slot(row, column).size == Slot::kNull; }
 
 std::string Rows::text(size_t row, size_t column) const {
   const Slot& s = slot(row, column);

@@ -23,10 +23,9 @@ std::string base_type(const std::string& type) {
 }
 
 Result<std::vector<ExistingColumn>> columns_of(pg::Connection& connection, const Table& table) {
-  SUJIP_TRY(auto rows,
-            connection.query("select attname, format_type(atttypid, atttypmod) from pg_attribute "
-                             "where attrelid = to_regclass($1) and attnum > 0 and not attisdropped",
-                             qualified(table)));
+  SUJIP_TRY(auto rows, connection.query("select attname, format_type(atttypid, atttypmod) from pg_attribute "
+                                        "where attrelid = to_regclass($1) and attnum > 0 and not attisdropped",
+                                        qualified(table)));
   std::vector<ExistingColumn> columns;
   for (int i = 0; i < rows.size(); ++i) {
     columns.push_back({std::string(rows.text(i, 0)), std::string(rows.text(i, 1))});
@@ -43,19 +42,16 @@ Status comment(pg::Connection& connection, const Table& table) {
 Status check_key(pg::Connection& connection, const Table& table) {
   std::vector<std::string> names;
   for (const int k : table.key) names.push_back(table.columns[static_cast<size_t>(k)].name);
-  SUJIP_TRY(
-      auto rows,
-      connection.query(
-          "select exists (select from pg_index where indrelid = to_regclass($1) and indisunique "
-          "and indisvalid and indimmediate and indpred is null and indexprs is null and "
-          "(select array_agg(attname::text order by attname) from pg_attribute "
-          " where attrelid = indrelid and attnum = any((indkey::int2[])[0:indnkeyatts - 1])) = "
-          "(select array_agg(name order by name collate \"C\") from unnest($2::text[]) as name))",
-          qualified(table), array_of(names)));
+  SUJIP_TRY(auto rows,
+            connection.query("select exists (select from pg_index where indrelid = to_regclass($1) and indisunique "
+                             "and indisvalid and indimmediate and indpred is null and indexprs is null and "
+                             "(select array_agg(attname::text order by attname) from pg_attribute "
+                             " where attrelid = indrelid and attnum = any((indkey::int2[])[0:indnkeyatts - 1])) = "
+                             "(select array_agg(name order by name collate \"C\") from unnest($2::text[]) as name))",
+                             qualified(table), array_of(names)));
   if (rows.boolean(0, 0)) return {};
   return Error{"the table has no primary key or unique index over exactly the columns of 'key'",
-               "table " + qualified(table),
-               "create unique index on the key's columns, or correct 'key'"};
+               "table " + qualified(table), "create unique index on the key's columns, or correct 'key'"};
 }
 
 // What a migration makes may not be there yet.
@@ -65,8 +61,8 @@ Result<bool> has_function(pg::Connection& connection, const std::string& signatu
 }
 
 Result<bool> is_whole(pg::Connection& connection, const Table& table) {
-  SUJIP_TRY(const auto kind, connection.query("select relkind = 'r' from pg_class where oid = to_regclass($1)",
-                                              qualified(table)));
+  SUJIP_TRY(const auto kind,
+            connection.query("select relkind = 'r' from pg_class where oid = to_regclass($1)", qualified(table)));
   return !kind.empty() && kind.boolean(0, 0);
 }
 
@@ -126,18 +122,16 @@ Status show_live(pg::Connection& connection, const std::vector<Table>& tables) {
 
 }  // namespace
 
-Result<std::vector<Column>> missing_columns(const Table& table,
-                                            const std::vector<ExistingColumn>& existing) {
+Result<std::vector<Column>> missing_columns(const Table& table, const std::vector<ExistingColumn>& existing) {
   std::vector<Column> missing;
   for (size_t i = 0; i < table.columns.size(); ++i) {
     const Column& column = table.columns[i];
-    const auto found = std::find_if(existing.begin(), existing.end(),
-                                    [&](const auto& e) { return e.name == column.name; });
+    const auto found =
+        std::find_if(existing.begin(), existing.end(), [&](const auto& e) { return e.name == column.name; });
     if (found == existing.end()) {
       if (table.is_key(static_cast<int>(i))) {
         return Error{"key column " + column.name + " is declared but the table doesn't have it",
-                     "table " + qualified(table),
-                     "a key can't change in place: give the dataset a new name"};
+                     "table " + qualified(table), "a key can't change in place: give the dataset a new name"};
       }
       missing.push_back(column);
       // Rows from before have no value for it.
@@ -145,10 +139,9 @@ Result<std::vector<Column>> missing_columns(const Table& table,
       continue;
     }
     if (base_type(found->type) != base_type(column.type)) {
-      return Error{"column " + column.name + " is " + found->type + " in the table and " +
-                       column.type + " in the declaration",
-                   "table " + qualified(table),
-                   "types never change in place: declare a new field, or alter the column by hand"};
+      return Error{
+          "column " + column.name + " is " + found->type + " in the table and " + column.type + " in the declaration",
+          "table " + qualified(table), "types never change in place: declare a new field, or alter the column by hand"};
     }
   }
   return missing;
@@ -168,8 +161,8 @@ Result<SchemaReport> ensure_tables(pg::Connection& connection, const std::vector
       const Status done = once();
       if (done) return {};
       // Lock timeout, or another process that makes the same table at the same moment.
-      const bool again = connection.trouble() == pg::Trouble::retry ||
-                         connection.sqlstate() == "23505" || connection.sqlstate() == "42P07";
+      const bool again = connection.trouble() == pg::Trouble::retry || connection.sqlstate() == "23505" ||
+                         connection.sqlstate() == "42P07";
       if (!again || std::chrono::steady_clock::now() > deadline) return done.error();
       if (!told) log::info("{} locked by another session, trying again", what);
       told = true;
@@ -177,8 +170,8 @@ Result<SchemaReport> ensure_tables(pg::Connection& connection, const std::vector
     }
   };
   for (const Table& table : tables)
-    SUJIP_CHECK_OK(patiently("table " + qualified(table) + " is",
-                             [&] { return ensure_once(connection, table, report); }));
+    SUJIP_CHECK_OK(
+        patiently("table " + qualified(table) + " is", [&] { return ensure_once(connection, table, report); }));
   if (!schemas.empty()) SUJIP_CHECK_OK(patiently("views are", [&] { return show_live(connection, tables); }));
   return report;
 }

@@ -13,8 +13,7 @@ struct ExistingColumn {
 };
 
 // The columns to add, or an error that names the column whose type differs.
-Result<std::vector<Column>> missing_columns(const Table& table,
-                                            const std::vector<ExistingColumn>& existing);
+Result<std::vector<Column>> missing_columns(const Table& table, const std::vector<ExistingColumn>& existing);
 
 struct SchemaReport {
   std::vector<std::string> created;  // tables

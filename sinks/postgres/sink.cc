@@ -171,8 +171,7 @@ Status Sink::round() {
   // One of the sinks is enough.
   if (!members.empty() && members.front().owner == owner_) {
     if (work_.runs && (!live_ || live_->any())) {
-      SUJIP_TRY([[maybe_unused]] const int arrived,
-                loads_.check(*connection_, *admin_, partitions_, rows));
+      SUJIP_TRY([[maybe_unused]] const int arrived, loads_.check(*connection_, *admin_, partitions_, rows));
     }
     if (rounds_ % kDiscoverRounds == 1) export_lag(rows);
   }
@@ -219,8 +218,7 @@ Status Sink::share(const std::vector<Member>& members, const std::vector<Progres
   for (const ProgressRow& row : rows) {
     const auto target = work_.targets.find(row.tp.topic);
     const auto topic = partitions_.find(row.tp.topic);
-    if (target == work_.targets.end() || topic == partitions_.end() ||
-        row.tp.partition >= topic->second) {
+    if (target == work_.targets.end() || topic == partitions_.end() || row.tp.partition >= topic->second) {
       continue;
     }
     const bool ours = place_of(row.tp, members.size()) == place;
@@ -256,8 +254,7 @@ void Sink::export_lag(const std::vector<ProgressRow>& rows) {
     }
     const auto p = static_cast<size_t>(row.tp.partition);
     if (p >= found->second.size()) continue;
-    metrics::gauge("consumer_lag",
-                   {{"topic", row.tp.topic}, {"partition", std::to_string(row.tp.partition)}})
+    metrics::gauge("consumer_lag", {{"topic", row.tp.topic}, {"partition", std::to_string(row.tp.partition)}})
         .Set(static_cast<double>(std::max<int64_t>(0, found->second[p] - row.next_offset)));
   }
 }

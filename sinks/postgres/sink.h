@@ -35,7 +35,7 @@ struct Work {
   std::map<std::string, Target> targets;  // by topic, with prefix
   std::vector<Table> tables;              // made and widened at the start
   bool runs = false;                      // notes when runs have arrived
-  topics::Names names;  // of the generation whose rows, or else whose dead letters it writes
+  topics::Names names;                    // of the generation whose rows, or else whose dead letters it writes
 };
 // All topics and tables of the declarations in one generation.
 Work declared_work(const Datasets& datasets, const topics::Names& names);

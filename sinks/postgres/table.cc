@@ -9,9 +9,7 @@ namespace {
 
 using pg::quote_name;
 
-std::string column_definition(const Column& column) {
-  return quote_name(column.name) + " " + column.type;
-}
+std::string column_definition(const Column& column) { return quote_name(column.name) + " " + column.type; }
 
 std::string comment_text(const std::string& ko, const std::string& en) {
   if (ko.empty()) return en;
@@ -36,15 +34,12 @@ int Table::column_index(std::string_view column) const {
   return -1;
 }
 
-bool Table::is_key(int column) const {
-  return std::find(key.begin(), key.end(), column) != key.end();
-}
+bool Table::is_key(int column) const { return std::find(key.begin(), key.end(), column) != key.end(); }
 
 std::string qualified(const Table& table) {
   // Our own schema needs no quotes; a user's may.
   const bool ours = table.schema == "sujip" || (!table.foreign && table.schema.starts_with("sujip_g"));
-  return (ours ? table.schema : quote_name(table.schema)) + "." +
-         quote_name(table.name);
+  return (ours ? table.schema : quote_name(table.schema)) + "." + quote_name(table.name);
 }
 
 std::string create_sql(const Table& table) {
@@ -60,14 +55,14 @@ std::string create_sql(const Table& table) {
   sql += table.nullable_key ? ", unique nulls not distinct (" : ", primary key (";
   sql += key_list(table) + "))";
   // Its partitions have the rows, and how they are stored (sujip.make_months).
-  if (table.by_month) return sql + " partition by range (" + quote_name(table.columns[static_cast<size_t>(table.date)].name) + ")";
+  if (table.by_month)
+    return sql + " partition by range (" + quote_name(table.columns[static_cast<size_t>(table.date)].name) + ")";
   // Rows are updated in place (HOT) as long as their page has room; no index but the key's.
   return sql + " with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02)";
 }
 
 std::string add_column_sql(const Table& table, const Column& column) {
-  return "alter table " + qualified(table) + " add column if not exists " +
-         column_definition(column);
+  return "alter table " + qualified(table) + " add column if not exists " + column_definition(column);
 }
 
 std::vector<std::string> comment_sql(const Table& table) {

@@ -20,9 +20,9 @@ enum class Origin : uint8_t {
 };
 
 struct Column {
-  std::string name;  // in the table
-  std::string type;  // as PostgreSQL's format_type() says it: text, bigint, numeric, boolean, date,
-                     // timestamp with time zone, jsonb, integer
+  std::string name;   // in the table
+  std::string type;   // as PostgreSQL's format_type() says it: text, bigint, numeric, boolean, date,
+                      // timestamp with time zone, jsonb, integer
   std::string field;  // JSON member
   Origin origin = Origin::row;
   bool millis = false;    // the member is milliseconds since 1970
@@ -60,9 +60,9 @@ struct Table {
   std::string name;
   Shape shape = Shape::envelope;
   std::vector<Column> columns;
-  std::vector<int> key;  // indexes into columns
-  int revision = -1;     // index of the column that only grows; -1: there is none
-  int date = -1;         // index of a date in the key, by which the table may be partitioned; -1: none
+  std::vector<int> key;   // indexes into columns
+  int revision = -1;      // index of the column that only grows; -1: there is none
+  int date = -1;          // index of a date in the key, by which the table may be partitioned; -1: none
   bool by_month = false;  // made with a partition per month of it
   std::optional<Daily> daily;
   // Read with each record, for another table; not columns of this one.

@@ -9,14 +9,21 @@ constexpr const char* kTimestamp = "timestamp with time zone";
 
 std::string sql_type(FieldType type) {
   switch (type) {
-    case FieldType::string: return "text";
-    case FieldType::integer: return "bigint";
+    case FieldType::string:
+      return "text";
+    case FieldType::integer:
+      return "bigint";
     // Without a scale, so that a declaration may widen it without rewriting the table.
-    case FieldType::decimal: return "numeric";
-    case FieldType::boolean: return "boolean";
-    case FieldType::date: return "date";
-    case FieldType::timestamp: return kTimestamp;
-    case FieldType::json: return "jsonb";
+    case FieldType::decimal:
+      return "numeric";
+    case FieldType::boolean:
+      return "boolean";
+    case FieldType::date:
+      return "date";
+    case FieldType::timestamp:
+      return kTimestamp;
+    case FieldType::json:
+      return "jsonb";
   }
   return "text";
 }
@@ -52,8 +59,7 @@ Column millis(std::string name, std::string field) {
   return column;
 }
 
-Table ledger(std::string name, std::vector<Column> columns,
-             const std::vector<std::string_view>& key) {
+Table ledger(std::string name, std::vector<Column> columns, const std::vector<std::string_view>& key) {
   Table table;
   table.name = std::move(name);
   table.shape = Shape::flat;
@@ -72,7 +78,8 @@ std::optional<Daily> daily_of(const Dataset& dataset) {
       dataset.fields[static_cast<size_t>(scope[1])].name != "account")
     return std::nullopt;
   const auto sums = std::find_if(dataset.rollups.begin(), dataset.rollups.end(), [&](const RollupSet& set) {
-    return set.dimensions.size() == 2 && std::is_permutation(set.dimensions.begin(), set.dimensions.end(), scope.begin());
+    return set.dimensions.size() == 2 &&
+           std::is_permutation(set.dimensions.begin(), set.dimensions.end(), scope.begin());
   });
   if (sums == dataset.rollups.end()) return std::nullopt;
   Daily daily{dataset.name, sums->grain, {}};
@@ -116,8 +123,7 @@ Table rollup_table(const Dataset& dataset) {
   table.daily = daily_of(dataset);
   if (!dataset.ko.empty()) table.ko = dataset.ko + " 집계";
   if (!dataset.en.empty()) table.en = dataset.en + ": totals by day, ISO week, month and year";
-  table.columns = {plain("grain", "text", true), plain("period", "text", true),
-                   plain("period_start", "date", true)};
+  table.columns = {plain("grain", "text", true), plain("period", "text", true), plain("period_start", "date", true)};
   std::vector<int> dimensions = dataset.rollup_dimensions();
   for (const int d : dimensions) {
     const Field& field = dataset.fields[static_cast<size_t>(d)];
@@ -126,13 +132,12 @@ Table rollup_table(const Dataset& dataset) {
   table.columns.push_back(plain("currency", "text"));
   for (size_t i = 0; i < table.columns.size(); ++i) table.key.push_back(static_cast<int>(i));
   for (const Measure& measure : dataset.measures) {
-    const bool whole =
-        measure.kind == Measure::Kind::distinct ||
-        (!measure.fields.empty() &&
-         dataset.fields[static_cast<size_t>(measure.fields.front())].type == FieldType::integer);
+    const bool whole = measure.kind == Measure::Kind::distinct ||
+                       (!measure.fields.empty() &&
+                        dataset.fields[static_cast<size_t>(measure.fields.front())].type == FieldType::integer);
     // Sums of integers may leave bigint's range; numeric never does.
-    table.columns.push_back(plain(
-        measure.name, whole && measure.kind == Measure::Kind::distinct ? "bigint" : "numeric"));
+    table.columns.push_back(
+        plain(measure.name, whole && measure.kind == Measure::Kind::distinct ? "bigint" : "numeric"));
   }
   table.columns.push_back(plain("accounts", "bigint"));
   table.columns.push_back(plain("rows", "bigint"));
@@ -143,71 +148,75 @@ Table rollup_table(const Dataset& dataset) {
 }
 
 Table change_log_table() {
-  std::vector<Column> columns = {
-      plain("source", "text", true),    plain("account", "text", true),
-      plain("dataset", "text", true),   plain("scope", "text", true),
-      plain("run", "text", true),       millis("snapshot_at", "snapshot_at"),
-      plain("rows", "bigint", true),    plain("created", "bigint", true),
-      plain("updated", "bigint", true), plain("deleted", "bigint", true),
-      plain("verdict", "text", true),   plain("minor", "bigint", true),
-      plain("zeroed", "bigint", true),  plain("duplicates", "bigint", true),
-      plain("rejected", "bigint", true), plain("same", "bigint", true),
-      plain("reason", "text"),          plain("by", "text"),
-      plain("partitions", "integer"),   plain("partition", "integer"),
-      plain("topic", "text"),           plain("slice", "text"),
-      millis("decided_at", "ts_ms")};
+  std::vector<Column> columns = {plain("source", "text", true),
+                                 plain("account", "text", true),
+                                 plain("dataset", "text", true),
+                                 plain("scope", "text", true),
+                                 plain("run", "text", true),
+                                 millis("snapshot_at", "snapshot_at"),
+                                 plain("rows", "bigint", true),
+                                 plain("created", "bigint", true),
+                                 plain("updated", "bigint", true),
+                                 plain("deleted", "bigint", true),
+                                 plain("verdict", "text", true),
+                                 plain("minor", "bigint", true),
+                                 plain("zeroed", "bigint", true),
+                                 plain("duplicates", "bigint", true),
+                                 plain("rejected", "bigint", true),
+                                 plain("same", "bigint", true),
+                                 plain("reason", "text"),
+                                 plain("by", "text"),
+                                 plain("partitions", "integer"),
+                                 plain("partition", "integer"),
+                                 plain("topic", "text"),
+                                 plain("slice", "text"),
+                                 millis("decided_at", "ts_ms")};
   return ledger("change_log", std::move(columns), {"scope", "run"});
 }
 
 Table run_log_table() {
   std::vector<Column> columns = {
-      plain("scope", "text", true),       plain("run", "text", true),
-      plain("stage", "text", true),       plain("attempt", "integer", true),
-      plain("file", "text", true),        plain("source", "text", true),
-      plain("account", "text", true),     plain("dataset", "text", true),
-      plain("slice", "text"),             plain("state", "text", true),
-      plain("rows", "bigint"),            plain("bytes", "bigint"),
-      plain("message", "text"),           plain("hint", "text"),
-      plain("error_class", "text"),       millis("started_at", "started_at"),
-      plain("duration_ms", "bigint"),     millis("ts", "ts_ms")};
+      plain("scope", "text", true),       plain("run", "text", true),     plain("stage", "text", true),
+      plain("attempt", "integer", true),  plain("file", "text", true),    plain("source", "text", true),
+      plain("account", "text", true),     plain("dataset", "text", true), plain("slice", "text"),
+      plain("state", "text", true),       plain("rows", "bigint"),        plain("bytes", "bigint"),
+      plain("message", "text"),           plain("hint", "text"),          plain("error_class", "text"),
+      millis("started_at", "started_at"), plain("duration_ms", "bigint"), millis("ts", "ts_ms")};
   columns[15].keep = true;
   return ledger("run_log", std::move(columns), {"scope", "run", "stage", "attempt", "file"});
 }
 
 Table loading_table() {
-  std::vector<Column> columns = {
-      plain("scope", "text", true),   plain("run", "text", true),
-      plain("stage", "text", true),   plain("attempt", "integer", true),
-      plain("file", "text", true),    plain("source", "text", true),
-      plain("account", "text", true), plain("dataset", "text", true),
-      plain("slice", "text"),         plain("state", "text", true),
-      plain("rows", "bigint"),        millis("started_at", "ts_ms"),
-      millis("ts", "ts_ms")};
+  std::vector<Column> columns = {plain("scope", "text", true),   plain("run", "text", true),
+                                 plain("stage", "text", true),   plain("attempt", "integer", true),
+                                 plain("file", "text", true),    plain("source", "text", true),
+                                 plain("account", "text", true), plain("dataset", "text", true),
+                                 plain("slice", "text"),         plain("state", "text", true),
+                                 plain("rows", "bigint"),        millis("started_at", "ts_ms"),
+                                 millis("ts", "ts_ms")};
   // A run over many partitions is told again as they apply it: its rows grow, and it is on its way again.
   return ledger("run_log", std::move(columns), {"scope", "run", "stage", "attempt", "file"});
 }
 
 Table dead_letter_table() {
-  std::vector<Column> columns = {
-      plain("topic", "text", true), plain("partition", "integer", true),
-      plain("offset", "bigint", true), plain("dataset", "text"),
-      plain("scope", "text"), plain("run", "text"),
-      plain("stage", "text"), plain("reason", "text"),
-      plain("value_preview", "text"), millis("ts", "ts_ms")};
+  std::vector<Column> columns = {plain("topic", "text", true),    plain("partition", "integer", true),
+                                 plain("offset", "bigint", true), plain("dataset", "text"),
+                                 plain("scope", "text"),          plain("run", "text"),
+                                 plain("stage", "text"),          plain("reason", "text"),
+                                 plain("value_preview", "text"),  millis("ts", "ts_ms")};
   columns[8].field = "value_base64";
   return ledger("dead_letter", std::move(columns), {"topic", "partition", "offset"});
 }
 
 Table price_history_table() {
-  std::vector<Column> columns = {
-      plain("source", "text", true),        plain("account", "text", true),
-      plain("section", "text", true),       plain("product_code", "text", true),
-      millis("snapshot_at", "ts_ms"),       plain("price_before", "numeric"),
-      plain("price", "numeric"),            plain("price_text_before", "text"),
-      plain("price_text", "text"),          plain("run", "text"),
-      plain("rev", "bigint", true)};
-  Table table = ledger("product_price_history", std::move(columns),
-                       {"source", "account", "section", "product_code", "rev"});
+  std::vector<Column> columns = {plain("source", "text", true),  plain("account", "text", true),
+                                 plain("section", "text", true), plain("product_code", "text", true),
+                                 millis("snapshot_at", "ts_ms"), plain("price_before", "numeric"),
+                                 plain("price", "numeric"),      plain("price_text_before", "text"),
+                                 plain("price_text", "text"),    plain("run", "text"),
+                                 plain("rev", "bigint", true)};
+  Table table =
+      ledger("product_price_history", std::move(columns), {"source", "account", "section", "product_code", "rev"});
   table.conflict = Conflict::keep;
   return table;
 }
@@ -219,8 +228,7 @@ std::vector<Table> declared_tables(const Datasets& datasets, const std::string& 
     if (dataset.has_rollup()) tables.push_back(rollup_table(dataset));
   }
   for (Table& table : tables) table.schema = schema;
-  std::sort(tables.begin(), tables.end(),
-            [](const Table& a, const Table& b) { return a.name < b.name; });
+  std::sort(tables.begin(), tables.end(), [](const Table& a, const Table& b) { return a.name < b.name; });
   return tables;
 }
 

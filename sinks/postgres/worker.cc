@@ -89,8 +89,7 @@ void Worker::run() {
     obey();
     if (partitions_.empty()) {
       std::unique_lock lock(mutex_);
-      wake_.wait_for(lock, std::chrono::milliseconds(200),
-                     [this] { return stopping_ || !commands_.empty(); });
+      wake_.wait_for(lock, std::chrono::milliseconds(200), [this] { return stopping_ || !commands_.empty(); });
       continue;
     }
     const bool more = collect();
@@ -138,8 +137,7 @@ void Worker::add(const Command& command) {
   partitions_[claim.tp] = {claim.tp,          command.target,    claim.epoch,
                            claim.next_offset, claim.next_offset, claim.next_offset};
   last_partition_ = nullptr;
-  log::debug("{} from {} under epoch {}", kafka::to_string(claim.tp), claim.next_offset,
-             claim.epoch);
+  log::debug("{} from {} under epoch {}", kafka::to_string(claim.tp), claim.next_offset, claim.epoch);
 }
 
 void Worker::release(const kafka::TopicPartition& tp) {
@@ -171,8 +169,7 @@ bool Worker::collect() {
 
 Worker::Partition* Worker::partition_of_message(const rd_kafka_message_t& message) {
   // Messages come in long stretches of one partition.
-  if (last_partition_ != nullptr && last_partition_->tp.partition == message.partition &&
-      last_topic_ == message.rkt) {
+  if (last_partition_ != nullptr && last_partition_->tp.partition == message.partition && last_topic_ == message.rkt) {
     return last_partition_;
   }
   last_topic_ = message.rkt;
@@ -182,16 +179,12 @@ Worker::Partition* Worker::partition_of_message(const rd_kafka_message_t& messag
 }
 
 void Worker::accept(kafka::MessagePtr message) {
-  if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR &&
-      message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-    const std::string place = message->rkt == nullptr
-                                  ? ""
-                                  : std::string(rd_kafka_topic_name(message->rkt)) + "[" +
-                                        std::to_string(message->partition) + "]";
-    if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
-        message->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
-      const Partition* partition =
-          message->rkt == nullptr ? nullptr : partition_of_message(*message);
+  if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR && message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+    const std::string place = message->rkt == nullptr ? ""
+                                                      : std::string(rd_kafka_topic_name(message->rkt)) + "[" +
+                                                            std::to_string(message->partition) + "]";
+    if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || message->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
+      const Partition* partition = message->rkt == nullptr ? nullptr : partition_of_message(*message);
       return give_up({"offset " + std::to_string(partition == nullptr ? -1 : partition->position) +
                           " of sujip.sink_progress is not in the topic",
                       place,

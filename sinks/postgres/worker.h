@@ -29,10 +29,10 @@ struct WorkerConfig {
   std::string pg;
   size_t batch_rows = 20000;
   size_t batch_bytes = 32 << 20;
-  int poll_ms = 10;          // the longest wait for more records, and so the latency when idle
-  int gather_ms = 0;         // how long rows wait for later ones of their key, unless the batch is full
+  int poll_ms = 10;   // the longest wait for more records, and so the latency when idle
+  int gather_ms = 0;  // how long rows wait for later ones of their key, unless the batch is full
   std::shared_ptr<const topics::Liveness> live;  // null: of all
-  int queue_kbytes = 16384;  // prefetched by the consumer
+  int queue_kbytes = 16384;                      // prefetched by the consumer
 };
 
 class Worker {
@@ -96,7 +96,7 @@ class Worker {
   std::map<kafka::TopicPartition, Partition> partitions_;
   Partition* last_partition_ = nullptr;
   const rd_kafka_topic_t* last_topic_ = nullptr;
-  std::optional<std::chrono::steady_clock::time_point> moved_at_;  // when the open batch began to move
+  std::optional<std::chrono::steady_clock::time_point> moved_at_;   // when the open batch began to move
   std::unique_ptr<Shipment> open_ = std::make_unique<Shipment>();   // being collected
   std::unique_ptr<Shipment> spare_ = std::make_unique<Shipment>();  // used again for its memory
   std::vector<kafka::MessagePtr> polled_;

@@ -14,11 +14,10 @@ std::string statement_name(const char* kind, const Table& table) {
   return std::string(kind) + ":" + qualified(table) + ":" + std::to_string(table.columns.size());
 }
 
-const char* name_of(Meet meet) {
-  return meet == Meet::merge ? "merge" : "insert";
-}
+const char* name_of(Meet meet) { return meet == Meet::merge ? "merge" : "insert"; }
 
-Result<pg::Rows> run_arrays(pg::Connection& connection, const std::string& name, const std::vector<std::string>& arrays) {
+Result<pg::Rows> run_arrays(pg::Connection& connection, const std::string& name,
+                            const std::vector<std::string>& arrays) {
   std::vector<const char*> texts;
   for (const std::string& array : arrays) texts.push_back(array.c_str());
   return connection.run_texts(name, texts);
@@ -31,8 +30,8 @@ void count_stale(const Table& table, size_t sent, int64_t written) {
     metrics::counter("sink_stale_rejected_total", {{"table", table.name}}).Increment(static_cast<double>(stale));
 }
 
-Status upsert_arrays(pg::Connection& connection, const Table& table, const Rows& rows,
-                     std::span<const uint32_t> which, Meet meet) {
+Status upsert_arrays(pg::Connection& connection, const Table& table, const Rows& rows, std::span<const uint32_t> which,
+                     Meet meet) {
   const std::string name = statement_name(name_of(meet), table);
   SUJIP_CHECK_OK(connection.prepare(name, upsert_arrays_sql(table, meet)));
   std::vector<std::string> arrays(table.columns.size());
@@ -57,16 +56,15 @@ Status send_lines(pg::Connection& connection, const Rows& rows, std::span<const 
   return {};
 }
 
-Status copy_new(pg::Connection& connection, const Table& table, const Rows& rows,
-                std::span<const uint32_t> which) {
+Status copy_new(pg::Connection& connection, const Table& table, const Rows& rows, std::span<const uint32_t> which) {
   SUJIP_CHECK_OK(connection.copy_begin(copy_new_sql(table)));
   SUJIP_CHECK_OK(send_lines(connection, rows, which));
   SUJIP_CHECK_OK(connection.copy_end());
   return {};
 }
 
-Status upsert_copy(pg::Connection& connection, const Table& table, const Rows& rows,
-                   std::span<const uint32_t> which, Meet meet) {
+Status upsert_copy(pg::Connection& connection, const Table& table, const Rows& rows, std::span<const uint32_t> which,
+                   Meet meet) {
   // Each time: a transaction that is rolled back takes the table it made with it.
   SUJIP_CHECK_OK(connection.exec(create_batch_table_sql(table)));
   SUJIP_CHECK_OK(connection.copy_begin(copy_sql(table)));
@@ -81,8 +79,8 @@ Status upsert_copy(pg::Connection& connection, const Table& table, const Rows& r
 
 }  // namespace
 
-Status write_upserts(pg::Connection& connection, const Table& table, const Rows& rows,
-                     std::span<const uint32_t> which, Meet meet) {
+Status write_upserts(pg::Connection& connection, const Table& table, const Rows& rows, std::span<const uint32_t> which,
+                     Meet meet) {
   if (which.empty()) return {};
   if (meet == Meet::none) return copy_new(connection, table, rows, which);
   return which.size() <= kArrayLimit ? upsert_arrays(connection, table, rows, which, meet)
@@ -125,8 +123,7 @@ Status write_removals(pg::Connection& connection, const Table& table, const Rows
       rows.append_array(arrays.emplace_back(), static_cast<size_t>(table.key[i]), group);
     }
     for (size_t c = 0; c < table.columns.size(); ++c) {
-      if (table.columns[c].origin == Origin::removal)
-        rows.append_array(arrays.emplace_back(), c, group);
+      if (table.columns[c].origin == Origin::removal) rows.append_array(arrays.emplace_back(), c, group);
     }
     if (table.revision >= 0) {
       rows.append_array(arrays.emplace_back(), static_cast<size_t>(table.revision), group);

@@ -16,8 +16,8 @@ inline constexpr size_t kArrayLimit = 2000;
 
 // `which`: ascending indexes into rows. At most one call per table and transaction: the temporary
 // table is emptied by the commit.
-Status write_upserts(pg::Connection& connection, const Table& table, const Rows& rows,
-                     std::span<const uint32_t> which, Meet meet);
+Status write_upserts(pg::Connection& connection, const Table& table, const Rows& rows, std::span<const uint32_t> which,
+                     Meet meet);
 // Any number of calls: for telling good rows from bad ones.
 Status write_some_upserts(pg::Connection& connection, const Table& table, const Rows& rows,
                           std::span<const uint32_t> which);

@@ -10,9 +10,7 @@ namespace {
 
 using pg::quote_name;
 
-std::string name_of(const Table& table, size_t column) {
-  return quote_name(table.columns[column].name);
-}
+std::string name_of(const Table& table, size_t column) { return quote_name(table.columns[column].name); }
 
 std::string column_list(const Table& table, const std::string& prefix = "") {
   std::string out;
@@ -44,8 +42,7 @@ std::string says_something_else(const Table& table, const std::string& fresh) {
     // json has no equality of its own.
     const char* cast = table.columns[i].type == "json" ? "::text" : "";
     if (!out.empty()) out += " or ";
-    out += "t." + name_of(table, i) + cast + " is distinct from " + fresh + "." +
-           name_of(table, i) + cast;
+    out += "t." + name_of(table, i) + cast + " is distinct from " + fresh + "." + name_of(table, i) + cast;
   }
   return out;
 }
@@ -73,8 +70,7 @@ std::string assignments(const Table& table, const std::string& fresh) {
     const std::string name = name_of(table, i);
     if (!set.empty()) set += ", ";
     set += name + " = ";
-    set += table.columns[i].keep ? "coalesce(" + fresh + "." + name + ", t." + name + ")"
-                                 : fresh + "." + name;
+    set += table.columns[i].keep ? "coalesce(" + fresh + "." + name + ", t." + name + ")" : fresh + "." + name;
   }
   return set;
 }
@@ -94,22 +90,18 @@ std::string merge_from(const Table& table, const std::string& from) {
   const std::string set = assignments(table, "b");
   if (table.conflict != Conflict::keep && !set.empty()) {
     const std::string when = replaced_when(table, "b");
-    sql +=
-        " when matched" + (when.empty() ? "" : " and (" + when + ")") + " then update set " + set;
+    sql += " when matched" + (when.empty() ? "" : " and (" + when + ")") + " then update set " + set;
   }
-  return sql + " when not matched then insert (" + column_list(table) + ") values (" +
-         column_list(table, "b.") + ")";
+  return sql + " when not matched then insert (" + column_list(table) + ") values (" + column_list(table, "b.") + ")";
 }
 
 std::string insert_from(const Table& table, const std::string& from) {
-  std::string sql = "insert into " + qualified(table) + " as t (" + column_list(table) +
-                    ") select " + column_list(table) + " from " + from + " on conflict (" +
-                    key_list(table) + ") do ";
+  std::string sql = "insert into " + qualified(table) + " as t (" + column_list(table) + ") select " +
+                    column_list(table) + " from " + from + " on conflict (" + key_list(table) + ") do ";
   const std::string set = assignments(table, "excluded");
   if (table.conflict == Conflict::keep || set.empty()) return sql + "nothing";
   sql += "update set " + set;
-  if (const std::string when = replaced_when(table, "excluded"); !when.empty())
-    sql += " where " + when;
+  if (const std::string when = replaced_when(table, "excluded"); !when.empty()) sql += " where " + when;
   return sql;
 }
 
@@ -126,8 +118,8 @@ Meet best_meet(const Table& table, int server_version) {
 
 std::string batch_table(const Table& table) {
   // Two layouts may share a table (run_log); their columns tell them apart.
-  return quote_name("batch_" + (table.schema == "sujip" ? "" : table.schema + "_") + table.name +
-                    "_" + std::to_string(table.columns.size()));
+  return quote_name("batch_" + (table.schema == "sujip" ? "" : table.schema + "_") + table.name + "_" +
+                    std::to_string(table.columns.size()));
 }
 
 std::string create_batch_table_sql(const Table& table) {
@@ -155,8 +147,8 @@ std::string any_key_sql(const Table& table) {
     arrays += (i > 0 ? ", $" : "$") + std::to_string(i + 1) + "::" + table.columns[column].type + "[]";
     names += (i > 0 ? ", " : "") + name_of(table, column);
   }
-  return "select exists (select from unnest(" + arrays + ") as b (" + names + ") join " + qualified(table) + " as t on " +
-         same_key(table) + ")";
+  return "select exists (select from unnest(" + arrays + ") as b (" + names + ") join " + qualified(table) +
+         " as t on " + same_key(table) + ")";
 }
 
 std::string upsert_batch_sql(const Table& table, Meet meet) {
@@ -205,8 +197,7 @@ std::string remove_sql(const Table& table, uint32_t nulls) {
     add(name, table.columns[i].type);
     set += (set.empty() ? "" : ", ") + name + " = b." + name;
     // Removed already: it keeps its first mark.
-    where += table.columns[i].type == "boolean" ? " and t." + name + " is not true"
-                                                : " and t." + name + " is null";
+    where += table.columns[i].type == "boolean" ? " and t." + name + " is not true" : " and t." + name + " is null";
   }
   if (table.revision >= 0) {
     const auto column = static_cast<size_t>(table.revision);
@@ -216,9 +207,8 @@ std::string remove_sql(const Table& table, uint32_t nulls) {
                            : " and t." + name + " <= b." + name;
   }
   const std::string from = "unnest(" + arrays + ") as b (" + names + ") where " + where;
-  return table.removal == Removal::mark
-             ? "update " + qualified(table) + " as t set " + set + " from " + from
-             : "delete from " + qualified(table) + " as t using " + from;
+  return table.removal == Removal::mark ? "update " + qualified(table) + " as t set " + set + " from " + from
+                                        : "delete from " + qualified(table) + " as t using " + from;
 }
 
 }  // namespace sujip::sink

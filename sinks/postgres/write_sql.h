@@ -25,7 +25,7 @@ Meet best_meet(const Table& table, int server_version);
 // Name of the session's temporary table for large batches: batch_product_16
 std::string batch_table(const Table& table);
 std::string create_batch_table_sql(const Table& table);
-std::string copy_sql(const Table& table);  // into the batch table
+std::string copy_sql(const Table& table);      // into the batch table
 std::string copy_new_sql(const Table& table);  // into the table itself
 std::string upsert_batch_sql(const Table& table, Meet meet);
 

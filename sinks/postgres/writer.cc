@@ -35,9 +35,7 @@ pg::ConnectOptions session_options(int number) {
 Writer::Writer(int number, std::string pg, const Progress& progress, DeadLetters& dead)
     : number_(number), pg_(std::move(pg)), progress_(&progress), flush_(progress, dead) {}
 
-Writer::~Writer() {
-  stop();
-}
+Writer::~Writer() { stop(); }
 
 void Writer::start() {
   thread_ = std::thread([this] { run(); });
@@ -76,9 +74,7 @@ std::optional<Landed> Writer::take(bool wait) {
   return std::exchange(landed_, std::nullopt);
 }
 
-pg::Connection* Writer::session() {
-  return connection_ && connection_->connected() ? &*connection_ : nullptr;
-}
+pg::Connection* Writer::session() { return connection_ && connection_->connected() ? &*connection_ : nullptr; }
 
 void Writer::run() {
   for (;;) {
@@ -167,8 +163,8 @@ Writer::Truth Writer::find_out(Landed& landed) {
         ++open;
         break;
       case Fate::fenced:
-        landed.lost.emplace_back(move.tp, "another sink owns it now" +
-                                              (*row && (*row)->owner ? ": " + *(*row)->owner : ""));
+        landed.lost.emplace_back(move.tp,
+                                 "another sink owns it now" + (*row && (*row)->owner ? ": " + *(*row)->owner : ""));
     }
     ++i;
   }
@@ -187,8 +183,7 @@ void Writer::count_failure(const FlushResult& result, const Prepared& prepared) 
                                                                : state.substr(0, 2);
   for (const auto& [name, rows] : prepared.tables) {
     if (rows.removals.empty() && rows.upserts.empty()) continue;
-    metrics::counter("sink_batch_failures_total", {{"table", rows.table->name}, {"reason", reason}})
-        .Increment();
+    metrics::counter("sink_batch_failures_total", {{"table", rows.table->name}, {"reason", reason}}).Increment();
   }
 }
 
@@ -209,8 +204,7 @@ bool Writer::pause(const Error& error, int attempt) {
   // Once, not at every attempt.
   if (text != told_) log::error("writer {}: {}; trying again until it works", number_, text);
   told_ = text;
-  const auto wait = std::min(std::chrono::milliseconds(100LL << std::min(attempt, 6)),
-                             std::chrono::milliseconds(5000));
+  const auto wait = std::min(std::chrono::milliseconds(100LL << std::min(attempt, 6)), std::chrono::milliseconds(5000));
   std::unique_lock lock(mutex_);
   wake_.wait_for(lock, wait, [this] { return hurry_.load(); });
   return !hurry_;

@@ -18,8 +18,7 @@ namespace {
 
 double seconds(const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6; }
 
-Status copy(const std::string& bootstrap, const std::string& from, const std::string& to,
-            const std::string& group) {
+Status copy(const std::string& bootstrap, const std::string& from, const std::string& to, const std::string& group) {
   const auto began = std::chrono::steady_clock::now();
   kafka::ProducerConfig producer_config;
   producer_config.bootstrap = bootstrap;
@@ -62,11 +61,11 @@ Status copy(const std::string& bootstrap, const std::string& from, const std::st
       next[m->partition] = m->offset + 1;
       ++records;
     }
-    if (!open || (std::chrono::steady_clock::now() - begun < std::chrono::seconds(1) && ended < partitions))
-      continue;
+    if (!open || (std::chrono::steady_clock::now() - begun < std::chrono::seconds(1) && ended < partitions)) continue;
     std::vector<kafka::Position> offsets;
     for (const auto& [partition, offset] : next) offsets.push_back({{from, partition}, offset});
-    if (const auto error = producer->send_offsets(kafka::to_list(offsets).get(), consumer->membership().get(), 30000); error)
+    if (const auto error = producer->send_offsets(kafka::to_list(offsets).get(), consumer->membership().get(), 30000);
+        error)
       return Error{error.text, "offsets", ""};
     if (const auto error = producer->commit_transaction(-1); error) return Error{error.text, "commit", ""};
     open = false;

@@ -126,9 +126,10 @@ int run(const std::string& events, const std::string& declarations, int64_t limi
   }
   const double all = cpu_seconds() - began - reading;
   const double per = 1e6 / static_cast<double>(rows);
-  fmt::print(R"({{"rows":{},"cpu_per_million":{:.2f},"rollup":{:.2f},"checkpoint":{:.2f},"records":{},"bytes_per_row":{}}})"
-             "\n",
-             rows, all * per, rollup_cpu * per, checkpoint_cpu * per, out.records, out.bytes / rows);
+  fmt::print(
+      R"({{"rows":{},"cpu_per_million":{:.2f},"rollup":{:.2f},"checkpoint":{:.2f},"records":{},"bytes_per_row":{}}})"
+      "\n",
+      rows, all * per, rollup_cpu * per, checkpoint_cpu * per, out.records, out.bytes / rows);
   store->reset();
   std::filesystem::remove_all(folder);
   return 0;

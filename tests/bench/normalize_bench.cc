@@ -96,15 +96,15 @@ void danawa(benchmark::State& state) {
   const char* prices[] = {"57,750", "0", "일시품절", "1,234,500"};
   for (int i = 0; i < 1000; ++i)
     records.push_back(R"({"id":")" + std::to_string(10000000 + i) +
-                      R"j(","name":"인텔 코어i5-10세대 10400F (코멧레이크S) (정품)","price":")j" + prices[i % 4] + "\"}");
+                      R"j(","name":"인텔 코어i5-10세대 10400F (코멧레이크S) (정품)","price":")j" + prices[i % 4] +
+                      "\"}");
   run(state, file->datasets.at("product"), *datasets().find("product"), records,
       {"danawa", "danawa", "product", "CPU"});
 }
 BENCHMARK(danawa);
 
 void online_retail(benchmark::State& state) {
-  auto file =
-      sujip::load_mapping(SUJIP_SOURCE_DIR "/producers/connectors/online_retail/mapping.yaml", datasets());
+  auto file = sujip::load_mapping(SUJIP_SOURCE_DIR "/producers/connectors/online_retail/mapping.yaml", datasets());
   if (!file) return state.SkipWithError(file.error().message().c_str());
   std::vector<std::string> records;
   for (int i = 0; i < 1000; ++i)

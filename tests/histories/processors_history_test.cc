@@ -79,13 +79,11 @@ struct History {
   }
 
   void write(const std::string& subject, const Oracle::Run& run, bool begin, bool end, Script& script) {
-    auto out = std::make_shared<RunWriter>(*pipeline, sales_datasets(), subject, run.id, run.guard,
-                                           run.accept_empty,
+    auto out = std::make_shared<RunWriter>(*pipeline, sales_datasets(), subject, run.id, run.guard, run.accept_empty,
                                            spread ? PartitionBy::key : PartitionBy::scope);
     const bool by_day = dataset->scope.size() == 3;
     if (begin) script.push_back([=] { out->begin(); });
-    for (const Sale& row : run.rows)
-      script.push_back([=] { out->row(row.key_json(by_day), row.json()); });
+    for (const Sale& row : run.rows) script.push_back([=] { out->row(row.key_json(by_day), row.json()); });
     for (int64_t n = 0; n < run.bad; ++n)
       script.push_back([=] { out->row("bad" + std::to_string(n), R"({"source":"shop","line":"many"})"); });
     if (end) script.push_back([=] { out->end(run.hash, run.lost); });
@@ -103,8 +101,8 @@ struct History {
     if (what < 8) {
       const std::string hash = chance(random, 0.8) ? oracle->hash(subject) : "another";
       const int64_t rows = static_cast<int64_t>(oracle->rows(subject).size());
-      auto out = std::make_shared<RunWriter>(*pipeline, sales_datasets(), subject, run.id, std::nullopt,
-                                             false, spread ? PartitionBy::key : PartitionBy::scope);
+      auto out = std::make_shared<RunWriter>(*pipeline, sales_datasets(), subject, run.id, std::nullopt, false,
+                                             spread ? PartitionBy::key : PartitionBy::scope);
       script.push_back([=] { out->same(rows, hash); });
       oracle->same(subject, run.id, hash);
       return;
@@ -114,8 +112,8 @@ struct History {
       if (!held) return;
       settle_first();
       const bool release = what < 14;
-      auto out = std::make_shared<RunWriter>(*pipeline, sales_datasets(), subject, *held, std::nullopt,
-                                             false, spread ? PartitionBy::key : PartitionBy::scope);
+      auto out = std::make_shared<RunWriter>(*pipeline, sales_datasets(), subject, *held, std::nullopt, false,
+                                             spread ? PartitionBy::key : PartitionBy::scope);
       script.push_back([=] { out->verdict(release ? Decision::release : Decision::reject); });
       release ? oracle->release(subject) : oracle->reject(subject);
       return;

@@ -107,17 +107,22 @@ int main(int argc, char** argv) {
     const size_t at = text.find('=');
     if (at == std::string::npos) return 2;
     const std::string name = text.substr(0, at), value = text.substr(at + 1);
-    if (name == "today") options.today = Day::parse(value);
-    else if (name == "days") options.days = std::stoi(value);
-    else if (name == "force") options.force = value == "1";
-    else if (name == "state") state = value;
-    else if (name.starts_with("credential.")) source.credentials[name.substr(11)] = Secret(value);
-    else source.config[name] = value;
+    if (name == "today")
+      options.today = Day::parse(value);
+    else if (name == "days")
+      options.days = std::stoi(value);
+    else if (name == "force")
+      options.force = value == "1";
+    else if (name == "state")
+      state = value;
+    else if (name.starts_with("credential."))
+      source.credentials[name.substr(11)] = Secret(value);
+    else
+      source.config[name] = value;
   }
   const auto datasets = Datasets::load(share + "/topics/datasets");
   if (!datasets) return fail(datasets.error());
-  const auto manifest =
-      Manifest::load(share + "/producers/connectors/" + source.name + "/connector.yaml");
+  const auto manifest = Manifest::load(share + "/producers/connectors/" + source.name + "/connector.yaml");
   if (!manifest) return fail(manifest.error());
   const auto plan = Plan::build(*manifest, *datasets, config_value(source));
   if (!plan) return fail(plan.error());

@@ -38,8 +38,7 @@ TEST(EventHub, EveryBrowserGetsTheNewestWhoeverPublishes) {
   ASSERT_TRUE(server.start());
   std::vector<std::thread> browsers;
   std::array<std::string, 4> seen;
-  for (std::string& text : seen)
-    browsers.emplace_back([&] { text = listen_until(server.port(), "data: the end\n"); });
+  for (std::string& text : seen) browsers.emplace_back([&] { text = listen_until(server.port(), "data: the end\n"); });
   std::vector<std::thread> publishers;
   for (int p = 0; p < 2; ++p)
     publishers.emplace_back([&, p] {

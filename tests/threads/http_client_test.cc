@@ -37,9 +37,7 @@ struct Vendor {
   Vendor() : server(Server::Options{}) {
     server.get("/echo", echoed);
     server.post("/echo", echoed);
-    server.get("/big", [](const Server::Request&) {
-      return Server::Response::text(200, std::string(100'000, 'x'));
-    });
+    server.get("/big", [](const Server::Request&) { return Server::Response::text(200, std::string(100'000, 'x')); });
     server.get("/missing", [](const Server::Request&) {
       Server::Response out = Server::Response::text(404, "없음");
       out.headers = {{"X-Limit", " 7 "}};
@@ -139,8 +137,7 @@ TEST_F(HttpClientTest, ManyThreadsAtOnce) {
       for (int i = 0; i < 50; ++i) {
         HttpRequest request = get(vendor.address("/echo"));
         request.headers = {{"Authorization", std::to_string(t * 100 + i)}};
-        right += client.send(request).response.body ==
-                 "GET\nauthorization=" + std::to_string(t * 100 + i) + "\n";
+        right += client.send(request).response.body == "GET\nauthorization=" + std::to_string(t * 100 + i) + "\n";
       }
     });
   for (std::thread& thread : threads) thread.join();
@@ -156,8 +153,7 @@ TEST_F(HttpClientTest, ThisMachineIsNotBehindAProxy) {
 
 TEST(HttpClientPeer, OneConnectionForManyRequests) {
   Peer peer([](int fd) {
-    while (!read_head(fd).empty())
-      write_all(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    while (!read_head(fd).empty()) write_all(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
   });
   HttpClient client;
   for (int i = 0; i < 5; ++i) EXPECT_EQ(client.send(get(peer.address())).response.body, "ok");
@@ -224,10 +220,11 @@ TEST(HttpClientPeer, FailuresHaveTheirClass) {
   EXPECT_EQ(failure_of(""), HttpFailure::reset);
   EXPECT_EQ(failure_of("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"), HttpFailure::reset);
   EXPECT_EQ(failure_of("220 smtp.example.com ESMTP\r\n"), HttpFailure::protocol);
-  EXPECT_EQ(failure_of("HTTP/1.1 200 OK\r\nX-Long: " + std::string(70'000, 'x') + "\r\n\r\n"),
-            HttpFailure::too_large);
+  EXPECT_EQ(failure_of("HTTP/1.1 200 OK\r\nX-Long: " + std::string(70'000, 'x') + "\r\n\r\n"), HttpFailure::too_large);
   std::string gone;
-  { gone = Peer([](int) {}).address(); }
+  {
+    gone = Peer([](int) {}).address();
+  }
   HttpClient client;
   EXPECT_EQ(client.send(get(gone)).failure, HttpFailure::connect);
   EXPECT_EQ(client.send(get("ftp://127.0.0.1/")).failure, HttpFailure::bad_url);

@@ -27,9 +27,7 @@ inline std::string read_head(int fd) {
   return head;
 }
 
-inline void write_all(int fd, const std::string& text) {
-  ::send(fd, text.data(), text.size(), MSG_NOSIGNAL);
-}
+inline void write_all(int fd, const std::string& text) { ::send(fd, text.data(), text.size(), MSG_NOSIGNAL); }
 
 class Peer {
  public:

@@ -55,7 +55,8 @@ std::string place(const Line& line) { return line.file + ":" + std::to_string(li
 TEST(Architecture, ThereIsSomethingToLookAt) {
   std::set<std::string> rooms;
   for (const Line& line : lines()) rooms.insert(room_of(line.file));
-  EXPECT_EQ(rooms, (std::set<std::string>{"core", "topics", "producers", "processors", "sinks", "monitoring", "archive", "cli"}));
+  EXPECT_EQ(rooms, (std::set<std::string>{"core", "topics", "producers", "processors", "sinks", "monitoring", "archive",
+                                          "cli"}));
 }
 
 TEST(Architecture, ArrowsPointOneWay) {
@@ -96,30 +97,32 @@ TEST(Architecture, LibrariesHaveOnePlace) {
       {"#include <prometheus/", {"core/", "producers/", "processors/", "sinks/", "monitoring/", "cli/"}},
       {"#include <spdlog/", {"core/"}},
       {"#include <CLI/",
-       {"cli/", "topics/commands.", "producers/", "processors/commands.", "sinks/", "monitoring/", "archive/commands.", "core/"}},
+       {"cli/", "topics/commands.", "producers/", "processors/commands.", "sinks/", "monitoring/", "archive/commands.",
+        "core/"}},
       {"#include <zstd.h>", {"archive/segment_"}},
       {"#include <yaml-cpp/", {"core/", "topics/", "producers/", "processors/normalize/", "sinks/", "monitoring/"}},
   };
   for (const Line& line : lines())
     for (const Rule& rule : rules) {
       if (!line.text.starts_with(rule.header)) continue;
-      EXPECT_TRUE(std::any_of(rule.allowed.begin(), rule.allowed.end(),
-                              [&](const std::string& a) { return line.file.starts_with(a); }))
-          << place(line);
+      EXPECT_TRUE(std::any_of(rule.allowed.begin(), rule.allowed.end(), [&](const std::string& a) {
+        return line.file.starts_with(a);
+      })) << place(line);
     }
 }
 
 TEST(Architecture, TopicNamesAreSpelledInTopicsOnly) {
   // Telling kinds of topics apart by their first word is not naming one.
-  const std::set<std::string> tells_kinds = {
-      "processors/entity/entity_restore.cc", "processors/rollup/rollup_task.cc", "sinks/postgres/dead_letters.cc",
-      "sinks/postgres/loads.cc", "cli/shown_record.cc"};
+  const std::set<std::string> tells_kinds = {"processors/entity/entity_restore.cc", "processors/rollup/rollup_task.cc",
+                                             "sinks/postgres/dead_letters.cc", "sinks/postgres/loads.cc",
+                                             "cli/shown_record.cc"};
   const std::regex name("\"(raw|change|scope|rollup|distinct|delta|run|dead)\\.([a-z_]*)\"");
   std::set<std::string> used;
   for (const Line& line : lines()) {
     std::smatch match;
     if (room_of(line.file) == "topics" || line.text.find('"') == line.text.npos ||
-        !std::regex_search(line.text, match, name)) continue;
+        !std::regex_search(line.text, match, name))
+      continue;
     if (match[2].length() == 0 && tells_kinds.contains(line.file)) {
       used.insert(line.file);
       continue;
@@ -131,8 +134,9 @@ TEST(Architecture, TopicNamesAreSpelledInTopicsOnly) {
 
 // Tasks are pure: no clock, no I/O, no broker.
 TEST(Architecture, TasksKnowNeitherClockNorBroker) {
-  const std::regex forbidden("now_ms\\(|system_clock|steady_clock|#include \"core/(kafka|postgres|http)/|<fstream>|"
-                             "random_device");
+  const std::regex forbidden(
+      "now_ms\\(|system_clock|steady_clock|#include \"core/(kafka|postgres|http)/|<fstream>|"
+      "random_device");
   for (const Line& line : lines())
     for (const char* folder : {"processors/entity/", "processors/rollup/", "processors/coordinator/",
                                "processors/normalize/", "processors/task.h"})
@@ -146,7 +150,8 @@ TEST(Architecture, EveryMetricIsSetSomewhere) {
   std::set<std::string> unset;
   const std::regex entry("^ *\\{\"([a-z_]+)\", Kind::.*");
   for (const Line& line : lines())
-    if (std::smatch match; line.file == "core/metrics.cc" && std::regex_match(line.text, match, entry)) unset.insert(match[1]);
+    if (std::smatch match; line.file == "core/metrics.cc" && std::regex_match(line.text, match, entry))
+      unset.insert(match[1]);
   EXPECT_GT(unset.size(), 40U);
   for (const Line& line : lines()) {
     if (line.file == "core/metrics.cc") continue;

@@ -46,8 +46,7 @@ Written own(const ArchivedRecord& r) {
   if (r.key) out.key = std::string(*r.key);
   if (r.value) out.value = std::string(*r.value);
   for (const kafka::Header& h : r.headers)
-    out.headers.emplace_back(h.name, h.value.data() == nullptr ? std::nullopt
-                                                               : std::optional(std::string(h.value)));
+    out.headers.emplace_back(h.name, h.value.data() == nullptr ? std::nullopt : std::optional(std::string(h.value)));
   return out;
 }
 
@@ -129,7 +128,8 @@ TEST_F(Archives, WhatComesBackIsWhatWentIn) {
 }
 
 TEST_F(Archives, LargeRecordsToo) {
-  std::vector<Written> records = {{7, 1, "k", std::string(3 << 20, 'a'), {}}, {8, 2, "k", std::string(1 << 20, 'b'), {}}};
+  std::vector<Written> records = {{7, 1, "k", std::string(3 << 20, 'a'), {}},
+                                  {8, 2, "k", std::string(1 << 20, 'b'), {}}};
   const auto back = read(write(records));
   ASSERT_TRUE(back.ok()) << back.error().message();
   EXPECT_EQ(*back, records);

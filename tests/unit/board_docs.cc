@@ -23,8 +23,8 @@ TEST(BoardDocs, ListEveryMetricWithItsHelp) {
     const char* kind = entry.kind == metrics::Kind::counter ? "counter"
                        : entry.kind == metrics::Kind::gauge ? "gauge"
                                                             : "histogram";
-    const std::string line = "| `sujip_" + std::string(entry.name) + "` | " + kind + " | " +
-                             std::string(entry.labels) + " | " + std::string(entry.help) + " |";
+    const std::string line = "| `sujip_" + std::string(entry.name) + "` | " + kind + " | " + std::string(entry.labels) +
+                             " | " + std::string(entry.help) + " |";
     EXPECT_TRUE(lines.contains(line)) << "sujip metrics list prints: " << line;
   }
   EXPECT_EQ(documented, metrics::catalogue().size());

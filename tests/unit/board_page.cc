@@ -84,10 +84,8 @@ TEST(BoardMatrix, ACellIsAsBadAsItsWorstSlice) {
 
 TEST(BoardPage, VerdictInBothLanguages) {
   const BoardData data = sample();
-  EXPECT_EQ(verdict(data, Language::ko),
-            "13:10 기준 - 2개 출처 중 1개 수집 완료, 1개 확인 필요: media (누락 1)");
-  EXPECT_EQ(verdict(data, Language::en),
-            "As of 13:10 - 1 of 2 sources complete, 1 needs attention: media (1 missing)");
+  EXPECT_EQ(verdict(data, Language::ko), "13:10 기준 - 2개 출처 중 1개 수집 완료, 1개 확인 필요: media (누락 1)");
+  EXPECT_EQ(verdict(data, Language::en), "As of 13:10 - 1 of 2 sources complete, 1 needs attention: media (1 missing)");
 }
 
 TEST(BoardPage, EscapesWhatVendorsSay) {
@@ -141,8 +139,7 @@ TEST(BoardHealth, VolumeIsComparedWithTheSameWeekday) {
   BoardData data;
   const Day newest = Day::of(2026, 11, 19);
   for (int week = 0; week <= 4; ++week)
-    data.slices.push_back(slice("a", "ad_performance", newest - 7 * week, "collected",
-                                week == 0 ? 50 : 100 * week));
+    data.slices.push_back(slice("a", "ad_performance", newest - 7 * week, "collected", week == 0 ? 50 : 100 * week));
   Source source;
   source.name = "media";
   source.kind = "daily";

@@ -27,9 +27,11 @@ TEST(Secrets, NamesInAnyForm) {
 }
 
 TEST(Secrets, ValuesOfAnyKindAtAnyDepthAreMaskedAndTheRestIsAsItWas) {
-  EXPECT_EQ(mask_json(R"({"a":1.50,"password":"p\"}w","b":[{"Token" : {"x":["}"]},"c":"d"}],"secret":[1,2],"n":12345678901234567890})",
-                      false),
-            R"({"a":1.50,"password":"***","b":[{"Token" : "***","c":"d"}],"secret":"***","n":12345678901234567890})");
+  EXPECT_EQ(
+      mask_json(
+          R"({"a":1.50,"password":"p\"}w","b":[{"Token" : {"x":["}"]},"c":"d"}],"secret":[1,2],"n":12345678901234567890})",
+          false),
+      R"({"a":1.50,"password":"***","b":[{"Token" : "***","c":"d"}],"secret":"***","n":12345678901234567890})");
   EXPECT_EQ(mask_json(R"({"token":null,"token2":"","token3":7,"token4":true})", false),
             R"({"token":null,"token2":"","token3":"***","token4":"***"})");
   EXPECT_EQ(mask_json(R"(["password","x"])", false), R"(["password","x"])");
@@ -74,8 +76,9 @@ TEST(ShownRecords, ADeadLetterShowsTheRecordItSpeaksOf) {
 }
 
 TEST(ShownRecords, LinesSayWhatAPersonLooksFor) {
-  ShownRecord change = shown("change.product", R"({"before":{"code":"1","price":5,"name":"a"},"after":{"code":"1","price":7.50,)"
-                                               R"("name":"a"},"op":"u","source":{"scope":"s/a/product","rev":9}})",
+  ShownRecord change = shown("change.product",
+                             R"({"before":{"code":"1","price":5,"name":"a"},"after":{"code":"1","price":7.50,)"
+                             R"("name":"a"},"op":"u","source":{"scope":"s/a/product","rev":9}})",
                              {}, R"({"code":"1"})");
   change.timestamp_ms = 1795270162191;
   change.partition = 2;
@@ -87,8 +90,8 @@ TEST(ShownRecords, LinesSayWhatAPersonLooksFor) {
   EXPECT_EQ(change.field("rev"), "9");
   EXPECT_EQ(change.field("none"), std::nullopt);
 
-  const auto raw = shown("raw.order", R"({"run":"r"})", {{"ce_type", "sujip.order_item.begin"}, {"ce_subject", "s/a/order_item"},
-                                                         {"ce_run", "r"}});
+  const auto raw = shown("raw.order", R"({"run":"r"})",
+                         {{"ce_type", "sujip.order_item.begin"}, {"ce_subject", "s/a/order_item"}, {"ce_run", "r"}});
   EXPECT_EQ(raw.scope(), "s/a/order_item");
   EXPECT_EQ(raw.field("ce_run"), "r");
   EXPECT_NE(to_line(raw, 0).find("begin    s/a/order_item  r  {\"run\":\"r\"}"), std::string::npos) << to_line(raw, 0);

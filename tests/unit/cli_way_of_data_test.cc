@@ -34,8 +34,8 @@ TEST(WayOfData, EveryTopicIsWrittenBySomebodyAndReadOrState) {
   for (const WayTopic& t : way.topics) {
     EXPECT_TRUE(!t.derived || written.contains(t.name)) << t.name;
     // A task's state is nobody's input.
-    const bool state = t.name.starts_with("p.scope.") || t.name.starts_with("p.distinct.") ||
-                       t.name.starts_with("p.asis.");
+    const bool state =
+        t.name.starts_with("p.scope.") || t.name.starts_with("p.distinct.") || t.name.starts_with("p.asis.");
     // So far nothing is made of activities.
     const bool later = t.name == "p." + std::string(topics::kRawActivity);
     EXPECT_TRUE(state || later || read.contains(t.name)) << t.name;
@@ -58,7 +58,8 @@ TEST(WayOfData, EveryTableOfTheDeclarationsIsThere) {
   for (const WayTable& t : way_of_data(declared(), "").tables) tables.insert(t.table);
   for (const sink::Table& table : sink::declared_tables(declared(), "sujip_g1"))
     EXPECT_TRUE(tables.contains("sujip_g1." + table.name)) << table.name;
-  for (const char* name : {"sujip_g1.change_log", "sujip.run_log", "sujip_g1.dead_letter", "sujip_g1.product_price_history"})
+  for (const char* name :
+       {"sujip_g1.change_log", "sujip.run_log", "sujip_g1.dead_letter", "sujip_g1.product_price_history"})
     EXPECT_TRUE(tables.contains(name)) << name;
 }
 
@@ -70,7 +71,8 @@ TEST(WayOfData, AsTextAndAsAGraph) {
     EXPECT_NE(text.find(t.name), std::string::npos) << t.name;
     EXPECT_NE(dot.find("\"" + t.name + "\" [shape"), std::string::npos) << t.name;
   }
-  EXPECT_NE(text.find("p.change.product -> sujip_g1.product, sujip_g1.product_price_history"), std::string::npos) << text;
+  EXPECT_NE(text.find("p.change.product -> sujip_g1.product, sujip_g1.product_price_history"), std::string::npos)
+      << text;
   EXPECT_NE(dot.find("\"stage entity\" -> \"p.change.product\";"), std::string::npos);
   EXPECT_NE(dot.find("\"stage scope\" -> \"p.raw.catalog\" [style=dashed"), std::string::npos);
   EXPECT_EQ(std::count(dot.begin(), dot.end(), '{'), std::count(dot.begin(), dot.end(), '}'));

@@ -29,9 +29,28 @@ TEST(Decimal, ReadsPlainAndExponentNotation) {
 }
 
 TEST(Decimal, RefusesWhatIsNotAnExactNumber) {
-  for (const char* text : {"", "-", "+", ".", "e3", "1e", "1e+", " 1", "1 ", "1,000", "1.2.3", "0x10", "NaN", "inf",
-                           "--1", "1e-19", "0.0000000000000000001", "1e1001", "1e38",
-                           "99999999999999999999999999999999999999", "1-", "\xef\xbc\x91"})
+  for (const char* text : {"",
+                           "-",
+                           "+",
+                           ".",
+                           "e3",
+                           "1e",
+                           "1e+",
+                           " 1",
+                           "1 ",
+                           "1,000",
+                           "1.2.3",
+                           "0x10",
+                           "NaN",
+                           "inf",
+                           "--1",
+                           "1e-19",
+                           "0.0000000000000000001",
+                           "1e1001",
+                           "1e38",
+                           "99999999999999999999999999999999999999",
+                           "1-",
+                           "\xef\xbc\x91"})
     EXPECT_EQ(parsed(text), "none") << text;
 }
 

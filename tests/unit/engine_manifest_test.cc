@@ -43,10 +43,9 @@ TEST(EngineManifest, FillsTypesReferencesAndParameters) {
 }
 
 TEST(EngineManifest, SaysWhatItCantRunWithFileAndLine) {
-  const auto manifest =
-      Manifest::parse(stream("      paginator: {type: DefaultPaginator, pagination_strategy: "
-                             "{type: OffsetIncrement, page_size: 2}}\n"),
-                      "m.yaml");
+  const auto manifest = Manifest::parse(stream("      paginator: {type: DefaultPaginator, pagination_strategy: "
+                                               "{type: OffsetIncrement, page_size: 2}}\n"),
+                                        "m.yaml");
   ASSERT_TRUE(manifest.ok());
   ASSERT_FALSE(manifest->streams[0].blocked.empty());
   const std::string text = manifest->streams[0].blocked[0].message();

@@ -15,8 +15,7 @@ namespace {
 Value mapped(const std::string& dataset, const std::string& scope, const std::string& record) {
   const std::string root = SUJIP_SOURCE_DIR;
   const auto datasets = Datasets::load(root + "/topics/datasets");
-  const auto file =
-      load_mapping(root + "/producers/connectors/naver_searchad/mapping.yaml", *datasets);
+  const auto file = load_mapping(root + "/producers/connectors/naver_searchad/mapping.yaml", *datasets);
   EXPECT_TRUE(file.ok()) << file.error().message();
   for (const auto& [name, mapping] : file->datasets) {
     if (name != dataset) continue;
@@ -35,8 +34,7 @@ Value mapped(const std::string& dataset, const std::string& scope, const std::st
 }
 
 TEST(NaverSearchAdMapping, TakesEverySampleRecord) {
-  std::ifstream in(std::string(SUJIP_SOURCE_DIR) +
-                   "/producers/connectors/naver_searchad/samples/records.jsonl");
+  std::ifstream in(std::string(SUJIP_SOURCE_DIR) + "/producers/connectors/naver_searchad/samples/records.jsonl");
   std::set<std::string> seen;
   for (std::string line; std::getline(in, line);) {
     const Value sample = *parse_json(line);
@@ -46,8 +44,7 @@ TEST(NaverSearchAdMapping, TakesEverySampleRecord) {
     seen.insert(text("dataset"));
     EXPECT_EQ(row.object().find("currency")->string(), "KRW");
     if (text("dataset") == "ad_performance" || text("dataset") == "ad_keyword") {
-      EXPECT_EQ(python_text(*row.object().find("impressions")),
-                record.object().find("imp")->string());
+      EXPECT_EQ(python_text(*row.object().find("impressions")), record.object().find("imp")->string());
       EXPECT_EQ(row.object().find("cost_vat")->string(), "included");
       EXPECT_THAT(row.object().find("device")->string(), testing::AnyOf("pc", "mobile"));
     }
@@ -56,20 +53,19 @@ TEST(NaverSearchAdMapping, TakesEverySampleRecord) {
 }
 
 TEST(NaverSearchAdMapping, CostBeforeTheSwitchIsWithoutTax) {
-  const Value row = mapped(
-      "ad_performance", "naver_searchad/1/ad_performance/2026-03-29",
-      R"({"date":"20260329","campaignId":"c","adGroupId":"g","pcMobile":"M","imp":"3","click":"1",)"
-      R"("cost":"10.5","sumOfRank":"5","viewCount":"0","convCount":"0","salesByConv":"0",)"
-      R"("purchaseCount":"0","purchaseSales":"0","conversionTypes":[],"campaignTp":null,)"
-      R"("campaignName":null})");
+  const Value row =
+      mapped("ad_performance", "naver_searchad/1/ad_performance/2026-03-29",
+             R"({"date":"20260329","campaignId":"c","adGroupId":"g","pcMobile":"M","imp":"3","click":"1",)"
+             R"("cost":"10.5","sumOfRank":"5","viewCount":"0","convCount":"0","salesByConv":"0",)"
+             R"("purchaseCount":"0","purchaseSales":"0","conversionTypes":[],"campaignTp":null,)"
+             R"("campaignName":null})");
   EXPECT_EQ(row.object().find("cost_vat")->string(), "excluded");
   EXPECT_EQ(to_json(*row.object().find("cost")), "10.5");
   EXPECT_EQ(row.object().find("campaign_type")->string(), "unknown");
 }
 
 TEST(NaverSearchAdMapping, AnAccountWithoutAccessHasAState) {
-  const Value row = mapped("account_status", "naver_searchad/1/account_status",
-                           R"({"customerId":1,"access":"lost"})");
+  const Value row = mapped("account_status", "naver_searchad/1/account_status", R"({"customerId":1,"access":"lost"})");
   EXPECT_EQ(row.object().find("state")->string(), "access_lost");
   EXPECT_FALSE(row.object().find("active")->boolean());
   EXPECT_TRUE(row.object().find("balance")->is_null());

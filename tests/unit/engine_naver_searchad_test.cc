@@ -19,8 +19,7 @@ TEST(NaverSearchAd, SignatureVectors) {
   };
   const Vector vectors[] = {
       {kPlain, "GET", "/ncc/campaigns", "Uxv+gHhn7t9OQ7U9NwIeqlwY/xom/05T0aHrOY6ANkQ="},
-      {kPlain, "GET", "/ncc/campaigns", "9490cIGw/5uIBbS2uzYigzRF2+xkRZJIiliKm7gR7hQ=",
-       1700000000001},
+      {kPlain, "GET", "/ncc/campaigns", "9490cIGw/5uIBbS2uzYigzRF2+xkRZJIiliKm7gR7hQ=", 1700000000001},
       {kPlain, "POST", "/stat-reports", "/HS5xn69PMTQzqwR2zQA6fJ8M9fmUStZTy3gsS1pJoo="},
       {kPlain, "DELETE", "/stat-reports/123456789", "4IMA6cFuhFa4avMtDz/BdqKLEnbz6BZ7hZcmXQFBo1Y="},
       {kPlain, "GET", "/report-download", "M7o2uSHkLlZxD3ruDW+XUZMJeEeQTodC8SOFScg//tw="},
@@ -31,9 +30,8 @@ TEST(NaverSearchAd, SignatureVectors) {
 }
 
 Records rows(std::string_view text, bool conversion) {
-  std::vector<std::string> columns = {"date",       "customerId", "campaignId",
-                                      "adGroupId",  "keywordId",  "adId",
-                                      "bizChannelId", "mediaCode",  "pcMobile"};
+  std::vector<std::string> columns = {"date", "customerId",   "campaignId", "adGroupId", "keywordId",
+                                      "adId", "bizChannelId", "mediaCode",  "pcMobile"};
   for (const char* name : {"imp", "click", "cost", "sumOfRank", "viewCount"})
     if (!conversion) columns.push_back(name);
   for (const char* name : {"convMethod", "convType", "convCount", "salesByConv"})
@@ -44,11 +42,15 @@ Records rows(std::string_view text, bool conversion) {
 }
 
 TEST(NaverSearchAd, JoinsBothSidesAndSumsExactly) {
-  const Records ad = rows("20260101\t1\tc\tg\tk1\ta\tb\t10\tP\t3\t1\t0.1\t5\t0\n"
-                          "20260101\t1\tc\tg\tk2\ta\tb\t10\tP\t4\t0\t0.2\t6\t0\n", false);
-  const Records conversions = rows("20260101\t1\tc\tg\tk2\ta\tb\t10\tP\t1\tpurchase\t1\t39000\n"
-                                   "20260101\t1\tc\tg\tk2\ta\tb\t10\tP\t2\tlead\t2\t0\n"
-                                   "20260101\t1\tx\tg\t-\ta\tb\t10\tM\t1\tlead\t1\t0\n", true);
+  const Records ad = rows(
+      "20260101\t1\tc\tg\tk1\ta\tb\t10\tP\t3\t1\t0.1\t5\t0\n"
+      "20260101\t1\tc\tg\tk2\ta\tb\t10\tP\t4\t0\t0.2\t6\t0\n",
+      false);
+  const Records conversions = rows(
+      "20260101\t1\tc\tg\tk2\ta\tb\t10\tP\t1\tpurchase\t1\t39000\n"
+      "20260101\t1\tc\tg\tk2\ta\tb\t10\tP\t2\tlead\t2\t0\n"
+      "20260101\t1\tx\tg\t-\ta\tb\t10\tM\t1\tlead\t1\t0\n",
+      true);
   const auto groups = naver_searchad::report_rows(ad, conversions, {}, false);
   ASSERT_TRUE(groups.ok());
   ASSERT_EQ(groups.value().size(), 2u);

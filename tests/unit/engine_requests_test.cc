@@ -49,11 +49,13 @@ streams:
         url_base: "https://api.example.com"
         path: items
         authenticator: {type: BearerAuthenticator, api_token: "{{ config['token'] }}"}
-        error_handler: )" + errors + R"(
+        error_handler: )" + errors +
+                             R"(
       record_selector:
         extractor: {field_path: [data]}
         record_filter: {condition: "{{ record['id'] != 2 }}"}
-      paginator: )" + paginator + "\n";
+      paginator: )" + paginator +
+                             "\n";
     auto manifest = Manifest::parse(yaml, "m.yaml");
     EXPECT_TRUE(manifest.ok()) << manifest.error().message();
     manifest_ = std::move(manifest).value();
@@ -76,10 +78,12 @@ streams:
   Manifest manifest_;
 };
 
-const std::string kPages = "{type: DefaultPaginator, page_size_option: {inject_into: "
+const std::string kPages =
+    "{type: DefaultPaginator, page_size_option: {inject_into: "
     "request_parameter, field_name: limit}, page_token_option: {type: RequestOption, inject_into: "
     "request_parameter, field_name: page}, pagination_strategy: {type: PageIncrement, page_size: 2}}";
-const std::string kCursor = "{type: DefaultPaginator, page_token_option: {type: RequestOption, "
+const std::string kCursor =
+    "{type: DefaultPaginator, page_token_option: {type: RequestOption, "
     "inject_into: request_parameter, field_name: after}, pagination_strategy: {type: "
     "CursorPagination, cursor_value: \"{{ response.get('next') }}\"}}";
 

@@ -34,8 +34,7 @@ TEST(ToldScopes, ASkipIsToldOnceADayAndWhenTheReasonChanges) {
   for (int i = 1; i < 600; ++i)
     EXPECT_FALSE(told.is_news(gap("skipped", "every campaign is switched off", kMorning + i * kMinute)));
   EXPECT_TRUE(told.is_news(gap("access_lost", "no right", kMorning + 600 * kMinute)));
-  EXPECT_TRUE(told.is_news(gap("access_lost", "no right", kMorning + 15 * 60 * kMinute)))
-      << "the next day in Seoul";
+  EXPECT_TRUE(told.is_news(gap("access_lost", "no right", kMorning + 15 * 60 * kMinute))) << "the next day in Seoul";
   told.forget();
   EXPECT_TRUE(told.is_news(gap("access_lost", "no right", kMorning + 15 * 60 * kMinute)));
 }

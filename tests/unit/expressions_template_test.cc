@@ -54,28 +54,24 @@ struct Case {
 class Evaluates : public testing::TestWithParam<Case> {};
 TEST_P(Evaluates, ToJson) { EXPECT_EQ(json(GetParam().text), GetParam().expected) << GetParam().text; }
 
-INSTANTIATE_TEST_SUITE_P(
-    TypedByTheirLook, Evaluates,
-    testing::Values(Case{"007", "\"007\""}, Case{"1_000", "1000"}, Case{"1e5", "100000"},
-                    Case{"0x1F", "31"}, Case{" 12", "12"}, Case{"1,2", "[1,2]"}, Case{"'a'", "\"a\""},
-                    Case{"[1,2]", "[1,2]"}, Case{"{'a':1}", "{\"a\":1}"},
-                    Case{"{\"a\":null}", "\"{\\\"a\\\":null}\""}, Case{"None", "null"},
-                    Case{"True", "true"}, Case{"true", "\"true\""}, Case{"null", "\"null\""},
-                    Case{"nan", "\"nan\""}, Case{"2024-01-01", "\"2024-01-01\""},
-                    Case{"1+2j", "\"1+2j\""}, Case{"-5", "-5"}, Case{"()", "[]"}, Case{"(1,)", "[1]"},
-                    Case{"(1)", "1"}, Case{"1.50", "1.5"}, Case{"1__0", "\"1__0\""},
-                    Case{"00", "0"}, Case{"'a' 'b'", "\"ab\""}, Case{"", "\"\""},
-                    Case{"plain text", "\"plain text\""}));
+INSTANTIATE_TEST_SUITE_P(TypedByTheirLook, Evaluates,
+                         testing::Values(Case{"007", "\"007\""}, Case{"1_000", "1000"}, Case{"1e5", "100000"},
+                                         Case{"0x1F", "31"}, Case{" 12", "12"}, Case{"1,2", "[1,2]"},
+                                         Case{"'a'", "\"a\""}, Case{"[1,2]", "[1,2]"}, Case{"{'a':1}", "{\"a\":1}"},
+                                         Case{"{\"a\":null}", "\"{\\\"a\\\":null}\""}, Case{"None", "null"},
+                                         Case{"True", "true"}, Case{"true", "\"true\""}, Case{"null", "\"null\""},
+                                         Case{"nan", "\"nan\""}, Case{"2024-01-01", "\"2024-01-01\""},
+                                         Case{"1+2j", "\"1+2j\""}, Case{"-5", "-5"}, Case{"()", "[]"},
+                                         Case{"(1,)", "[1]"}, Case{"(1)", "1"}, Case{"1.50", "1.5"},
+                                         Case{"1__0", "\"1__0\""}, Case{"00", "0"}, Case{"'a' 'b'", "\"ab\""},
+                                         Case{"", "\"\""}, Case{"plain text", "\"plain text\""}));
 
 INSTANTIATE_TEST_SUITE_P(
     Lookup, Evaluates,
     testing::Values(Case{"{{ record['id'] }}", "123"}, Case{"{{ record.code }}", "1000"},
-                    Case{"{{ record['code'] | string }}", "1000"},
-                    Case{"{{ config['n'] | string }}", "\"5\""},
-                    Case{"{{ config['missing'] }}", "undefined"},
-                    Case{"{{ config.get('missing') }}", "null"},
-                    Case{"{{ config.get('missing', 7) }}", "7"},
-                    Case{"{{ config.nested.x.y }}", "\"deep\""},
+                    Case{"{{ record['code'] | string }}", "1000"}, Case{"{{ config['n'] | string }}", "\"5\""},
+                    Case{"{{ config['missing'] }}", "undefined"}, Case{"{{ config.get('missing') }}", "null"},
+                    Case{"{{ config.get('missing', 7) }}", "7"}, Case{"{{ config.nested.x.y }}", "\"deep\""},
                     Case{"{{ config['nested']['x'] }}", "{\"y\":\"deep\"}"},
                     Case{"{{ config['items'] }}", "\"a field\""},
                     Case{"{{ config.items }}", "error: 'items' is a method of objects here"},
@@ -87,30 +83,29 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(
     Operators, Evaluates,
-    testing::Values(
-        Case{"{{ 1 + 2 * 3 }}", "7"}, Case{"{{ (1 + 2) * 3 }}", "9"}, Case{"{{ 7 // 2 }}", "3"},
-        Case{"{{ -7 // 2 }}", "-4"}, Case{"{{ -7 % 3 }}", "2"}, Case{"{{ 1 / 4 }}", "0.25"},
-        Case{"{{ 2 / 3 }}", "0.666666666666666667"}, Case{"{{ 2 ** 10 }}", "1024"},
-        Case{"{{ 'a' ~ 1 ~ none }}", "\"a1None\""}, Case{"{{ 'a' + 'b' }}", "\"ab\""},
-        Case{"{{ 1 if config.flag else 2 }}", "1"}, Case{"{{ 1 if config.off }}", "undefined"},
-        Case{"{{ config.off or 'x' }}", "\"x\""}, Case{"{{ config.flag and 'x' }}", "\"x\""},
-        Case{"{{ not config.flag }}", "false"}, Case{"{{ 2 in config.list }}", "true"},
-        Case{"{{ 'z' not in config.codes }}", "true"}, Case{"{{ 'id' in record }}", "true"},
-        Case{"{{ 'Caf' in config.shop }}", "true"}, Case{"{{ 1 < 2 <= 2 }}", "true"},
-        Case{"{{ 1 == 1.0 }}", "true"}, Case{"{{ 'a' == 1 }}", "false"},
-        Case{"{{ config.nothing is none }}", "true"}, Case{"{{ config.missing is none }}", "false"},
-        Case{"{{ config.missing is not none }}", "true"}, Case{"{{ not config.missing }}", "true"},
-        Case{"{{ config.off is false }}", "true"}, Case{"{{ config.missing is defined }}", "false"},
-        Case{"{{ {'a': {'b': 1}} }}", "{\"a\":{\"b\":1}}"}, Case{"{{ [1, 'x', none] }}", "[1,\"x\",null]"},
-        Case{"{{ 'ab' * 3 }}", "\"ababab\""}, Case{"{{ 1 / 0 }}", "error: division by zero"},
-        // a type error yields the text of the template itself
-        Case{"{{ 'a' in none }}", "\"{{ 'a' in none }}\""}));
+    testing::Values(Case{"{{ 1 + 2 * 3 }}", "7"}, Case{"{{ (1 + 2) * 3 }}", "9"}, Case{"{{ 7 // 2 }}", "3"},
+                    Case{"{{ -7 // 2 }}", "-4"}, Case{"{{ -7 % 3 }}", "2"}, Case{"{{ 1 / 4 }}", "0.25"},
+                    Case{"{{ 2 / 3 }}", "0.666666666666666667"}, Case{"{{ 2 ** 10 }}", "1024"},
+                    Case{"{{ 'a' ~ 1 ~ none }}", "\"a1None\""}, Case{"{{ 'a' + 'b' }}", "\"ab\""},
+                    Case{"{{ 1 if config.flag else 2 }}", "1"}, Case{"{{ 1 if config.off }}", "undefined"},
+                    Case{"{{ config.off or 'x' }}", "\"x\""}, Case{"{{ config.flag and 'x' }}", "\"x\""},
+                    Case{"{{ not config.flag }}", "false"}, Case{"{{ 2 in config.list }}", "true"},
+                    Case{"{{ 'z' not in config.codes }}", "true"}, Case{"{{ 'id' in record }}", "true"},
+                    Case{"{{ 'Caf' in config.shop }}", "true"}, Case{"{{ 1 < 2 <= 2 }}", "true"},
+                    Case{"{{ 1 == 1.0 }}", "true"}, Case{"{{ 'a' == 1 }}", "false"},
+                    Case{"{{ config.nothing is none }}", "true"}, Case{"{{ config.missing is none }}", "false"},
+                    Case{"{{ config.missing is not none }}", "true"}, Case{"{{ not config.missing }}", "true"},
+                    Case{"{{ config.off is false }}", "true"}, Case{"{{ config.missing is defined }}", "false"},
+                    Case{"{{ {'a': {'b': 1}} }}", "{\"a\":{\"b\":1}}"}, Case{"{{ [1, 'x', none] }}", "[1,\"x\",null]"},
+                    Case{"{{ 'ab' * 3 }}", "\"ababab\""}, Case{"{{ 1 / 0 }}", "error: division by zero"},
+                    // a type error yields the text of the template itself
+                    Case{"{{ 'a' in none }}", "\"{{ 'a' in none }}\""}));
 
 INSTANTIATE_TEST_SUITE_P(
     ExactDecimals, Evaluates,
     testing::Values(Case{"{{ 0.1 + 0.2 }}", "0.3"}, Case{"{{ 6 * 2.55 }}", "15.3"},
-                    Case{"{{ record.qty * record.unit }}", "15.3"},
-                    Case{"{{ 0.1 + 0.2 == 0.3 }}", "true"}, Case{"{{ -1500 - 66.23 }}", "-1566.23"},
+                    Case{"{{ record.qty * record.unit }}", "15.3"}, Case{"{{ 0.1 + 0.2 == 0.3 }}", "true"},
+                    Case{"{{ -1500 - 66.23 }}", "-1566.23"},
                     Case{"{{ 12345678901234567890123456789 + 1 }}", "12345678901234567890123456790"},
                     Case{"{{ 99999999999999999999 * 99999999999999999999 }}",
                          "error: the result is not a number of up to 37 digits"}));
@@ -118,51 +113,45 @@ INSTANTIATE_TEST_SUITE_P(
 INSTANTIATE_TEST_SUITE_P(
     FiltersAndMethods, Evaluates,
     testing::Values(
-        Case{"{{ config.missing | default('d') }}", "\"d\""},
-        Case{"{{ config.empty | default('d', true) }}", "\"d\""}, Case{"{{ '12' | int }}", "12"},
-        Case{"{{ 'x' | int }}", "0"}, Case{"{{ '1.5' | float }}", "1.5"},
+        Case{"{{ config.missing | default('d') }}", "\"d\""}, Case{"{{ config.empty | default('d', true) }}", "\"d\""},
+        Case{"{{ '12' | int }}", "12"}, Case{"{{ 'x' | int }}", "0"}, Case{"{{ '1.5' | float }}", "1.5"},
         Case{"{{ config.list | length }}", "3"}, Case{"{{ config.shop | length }}", "7"},
         Case{"{{ 'a' | hash }}", "\"0cc175b9c0f1b6a831c399e269772661\""},
-        Case{"{{ 'abc' | hash('sha256') }}",
-             "\"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\""},
+        Case{"{{ 'abc' | hash('sha256') }}", "\"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\""},
         Case{"{{ 'user:pw' | base64encode }}", "\"dXNlcjpwdw==\""},
         Case{"{{ 'dXNlcjpwdw==' | base64decode }}", "\"user:pw\""},
         Case{"{{ headers['X-Next'] | regex_search('<(.*)>; rel=\"next\"') }}", "\"https://x.example/p2\""},
         Case{"{{ 'abc' | regex_search('(z)') }}", "\"\""},
         Case{"{{ '2024-01' | regex_replace('(\\d+)-(\\d+)', '\\2/\\1') }}", "\"01/2024\""},
-        Case{"{{ 'Ab' | lower }}{{ 'Ab' | upper }}", "\"abAB\""},
-        Case{"{{ config.codes | join(',') }}", "\"a,b\""}, Case{"{{ ','.join(config.codes) }}", "\"a,b\""},
-        Case{"{{ 2.345 | round(2) }}", "2.35"}, Case{"{{ 2.5 | round }}", "3"},
-        Case{"{{ config.list | first }}{{ config.list | last }}", "13"},
-        Case{"{{ record.mixed.split('-')[1] }}", "\"b\""},
-        Case{"{{ record.mixed.replace('-', '/') }}", "\"A/b/C\""},
+        Case{"{{ 'Ab' | lower }}{{ 'Ab' | upper }}", "\"abAB\""}, Case{"{{ config.codes | join(',') }}", "\"a,b\""},
+        Case{"{{ ','.join(config.codes) }}", "\"a,b\""}, Case{"{{ 2.345 | round(2) }}", "2.35"},
+        Case{"{{ 2.5 | round }}", "3"}, Case{"{{ config.list | first }}{{ config.list | last }}", "13"},
+        Case{"{{ record.mixed.split('-')[1] }}", "\"b\""}, Case{"{{ record.mixed.replace('-', '/') }}", "\"A/b/C\""},
         Case{"{{ record.text.strip() }}", "\"spaced\""},
         Case{"{{ record.mixed.startswith('A') and record.mixed.endswith('C') }}", "true"},
         Case{"{{ 'a b/c&' | urlencode }}", "\"a%20b/c%26\""},
         Case{"{{ {'a': 'x y', 'b': '/'} | urlencode }}", "\"a=x+y&b=%2F\""},
-        Case{"{{ 'key' | hmac('secret') }}",
-             "\"96de09a0f8699191b28587118ac57df88bbf6c2d0c131d196dcd90f7efd68c93\""}));
+        Case{"{{ 'key' | hmac('secret') }}", "\"96de09a0f8699191b28587118ac57df88bbf6c2d0c131d196dcd90f7efd68c93\""}));
 
 INSTANTIATE_TEST_SUITE_P(
     Macros, Evaluates,
-    testing::Values(
-        Case{"{{ now_utc() }}", "\"2024-02-29T12:34:56.789012+00:00\""},
-        Case{"{{ now_utc().strftime('%Y-%m-%dT%H:%M:%SZ') }}", "\"2024-02-29T12:34:56Z\""},
-        Case{"{{ today_utc() }}", "\"2024-02-29\""},
-        Case{"{{ (now_utc() - duration('P1M')).strftime('%Y-%m-%d') }}", "\"2024-01-29\""},
-        Case{"{{ (str_to_datetime(record.when) + duration('P1M')).strftime('%m-%d') }}", "\"02-29\""},
-        Case{"{{ day_delta(-1, format='%Y-%m-%d') }}", "\"2024-02-28\""},
-        Case{"{{ day_delta(1) }}", "\"2024-03-01T12:34:56.789012+0000\""},
-        Case{"{{ format_datetime(record.when, '%Y%m%d') }}", "20240131"},
-        Case{"{{ format_datetime('31/01/2024', '%s', '%d/%m/%Y') }}", "1706659200"},
-        Case{"{{ format_datetime(record.when, '%ms') }}", "1706695200000"},
-        Case{"{{ format_datetime(record.when, '%epoch_microseconds') }}", "1706695200000000"},
-        Case{"{{ format_datetime(record.when, '%s_as_float') }}", "1706695200"},
-        Case{"{{ timestamp('2024-01-31T10:00:00Z') }}", "1706695200"},
-        Case{"{{ timestamp(1646006400) }}", "1646006400"}, Case{"{{ max(3, 7, 5) }}", "7"},
-        Case{"{{ min(config.list) }}", "1"}, Case{"{{ today_utc().weekday() }}", "3"},
-        Case{"{{ today_with_timezone('Asia/Seoul') }}", "\"2024-02-29\""},
-        Case{"{{ now_utc() > str_to_datetime('2024-01-01') }}", "true"}));
+    testing::Values(Case{"{{ now_utc() }}", "\"2024-02-29T12:34:56.789012+00:00\""},
+                    Case{"{{ now_utc().strftime('%Y-%m-%dT%H:%M:%SZ') }}", "\"2024-02-29T12:34:56Z\""},
+                    Case{"{{ today_utc() }}", "\"2024-02-29\""},
+                    Case{"{{ (now_utc() - duration('P1M')).strftime('%Y-%m-%d') }}", "\"2024-01-29\""},
+                    Case{"{{ (str_to_datetime(record.when) + duration('P1M')).strftime('%m-%d') }}", "\"02-29\""},
+                    Case{"{{ day_delta(-1, format='%Y-%m-%d') }}", "\"2024-02-28\""},
+                    Case{"{{ day_delta(1) }}", "\"2024-03-01T12:34:56.789012+0000\""},
+                    Case{"{{ format_datetime(record.when, '%Y%m%d') }}", "20240131"},
+                    Case{"{{ format_datetime('31/01/2024', '%s', '%d/%m/%Y') }}", "1706659200"},
+                    Case{"{{ format_datetime(record.when, '%ms') }}", "1706695200000"},
+                    Case{"{{ format_datetime(record.when, '%epoch_microseconds') }}", "1706695200000000"},
+                    Case{"{{ format_datetime(record.when, '%s_as_float') }}", "1706695200"},
+                    Case{"{{ timestamp('2024-01-31T10:00:00Z') }}", "1706695200"},
+                    Case{"{{ timestamp(1646006400) }}", "1646006400"}, Case{"{{ max(3, 7, 5) }}", "7"},
+                    Case{"{{ min(config.list) }}", "1"}, Case{"{{ today_utc().weekday() }}", "3"},
+                    Case{"{{ today_with_timezone('Asia/Seoul') }}", "\"2024-02-29\""},
+                    Case{"{{ now_utc() > str_to_datetime('2024-01-01') }}", "true"}));
 
 TEST(TemplateText, LooksLikePython) {
   EXPECT_EQ(rendered("{{ config.get('m') }}"), "None");
@@ -174,12 +163,12 @@ TEST(TemplateText, LooksLikePython) {
 }
 
 TEST(TemplateBool, IsFalseForTheseOnly) {
-  for (const char* text : {"", "False", "false", "{}", "[]", "()", "0", "0.0", "{{ config.off }}",
-                           "{{ config.missing }}", "{{ config.zero }}", "{{ config.empty }}",
-                           "{{ config.missing.deeper }}", "{{ not config.flag }}"})
+  for (const char* text :
+       {"", "False", "false", "{}", "[]", "()", "0", "0.0", "{{ config.off }}", "{{ config.missing }}",
+        "{{ config.zero }}", "{{ config.empty }}", "{{ config.missing.deeper }}", "{{ not config.flag }}"})
     EXPECT_FALSE(truth(text)) << text;
-  for (const char* text : {"true", "no", "{{ config.nothing }}", "{{ none }}", "{{ 'a' in none }}",
-                           "{{ config.n }}", "None", "{{ config.list }}"})
+  for (const char* text : {"true", "no", "{{ config.nothing }}", "{{ none }}", "{{ 'a' in none }}", "{{ config.n }}",
+                           "None", "{{ config.list }}"})
     EXPECT_TRUE(truth(text)) << text;
 }
 
@@ -253,12 +242,69 @@ TEST(ExactDialect, KeepsTypesAndRefusesGuesses) {
 
 // Random texts out of the language's own words: any answer is fine, but it must be one.
 TEST(TemplateProperty, NeverCrashesOnRandomText) {
-  const std::vector<std::string> words = {
-      "{{", "}}", " ", "record", "config", "['id']", ".get('x')", "(", ")", "[", "]", "{", "}", "|",
-      "int", "default", "'a'", "1", "2.5", "-", "+", "*", "/", "//", "%", "**", "~", "==", "<", "not",
-      "in", "is", "none", "if", "else", "and", "or", ",", ":", "now_utc()", "duration('P1M')", "split",
-      ".", "items()", "date", "map", "\"", "'", "\\", "한", "{#", "#}", "{%", "-}}", "{{-", "regex_search",
-      "('(a+)+b')", "list[1:]", "999999999999999999999999999999999999", "hash", "join", "\xff", "0x1f"};
+  const std::vector<std::string> words = {"{{",
+                                          "}}",
+                                          " ",
+                                          "record",
+                                          "config",
+                                          "['id']",
+                                          ".get('x')",
+                                          "(",
+                                          ")",
+                                          "[",
+                                          "]",
+                                          "{",
+                                          "}",
+                                          "|",
+                                          "int",
+                                          "default",
+                                          "'a'",
+                                          "1",
+                                          "2.5",
+                                          "-",
+                                          "+",
+                                          "*",
+                                          "/",
+                                          "//",
+                                          "%",
+                                          "**",
+                                          "~",
+                                          "==",
+                                          "<",
+                                          "not",
+                                          "in",
+                                          "is",
+                                          "none",
+                                          "if",
+                                          "else",
+                                          "and",
+                                          "or",
+                                          ",",
+                                          ":",
+                                          "now_utc()",
+                                          "duration('P1M')",
+                                          "split",
+                                          ".",
+                                          "items()",
+                                          "date",
+                                          "map",
+                                          "\"",
+                                          "'",
+                                          "\\",
+                                          "한",
+                                          "{#",
+                                          "#}",
+                                          "{%",
+                                          "-}}",
+                                          "{{-",
+                                          "regex_search",
+                                          "('(a+)+b')",
+                                          "list[1:]",
+                                          "999999999999999999999999999999999999",
+                                          "hash",
+                                          "join",
+                                          "\xff",
+                                          "0x1f"};
   std::mt19937 random(20240229);
   const Variables v = variables();
   size_t compiled = 0;

@@ -11,8 +11,8 @@ namespace sujip {
 namespace {
 
 TEST(ValueJson, NumbersAreExactFromTheirText) {
-  for (const char* text : {"0", "-0.5", "123456789012345678901234567890", "0.000000000000000001",
-                           "9747747.934", "-1566.23", "18446744073709551616"})
+  for (const char* text : {"0", "-0.5", "123456789012345678901234567890", "0.000000000000000001", "9747747.934",
+                           "-1566.23", "18446744073709551616"})
     EXPECT_EQ(to_json(*parse_json(text)), text);
   EXPECT_EQ(to_json(*parse_json("1e3")), "1000");
   EXPECT_EQ(to_json(*parse_json("1.50")), "1.5");
@@ -34,8 +34,8 @@ TEST(ValueJson, KeepsOrderAndTheLastOfDuplicates) {
 }
 
 TEST(ValueJson, RefusesWhatIsNoJson) {
-  for (const char* text : {"", "{", "[1,]", "{\"a\":}", "01", "1 2", "nul", "[1] x", "\"\\x\"", "\"a", "1],[2",
-                           "-", "1.", ".5", "{\"a\" 1}", "tru", "\xff\"", "\"\xff\""})
+  for (const char* text : {"", "{", "[1,]", "{\"a\":}", "01", "1 2", "nul", "[1] x", "\"\\x\"", "\"a", "1],[2", "-",
+                           "1.", ".5", "{\"a\" 1}", "tru", "\xff\"", "\"\xff\""})
     EXPECT_FALSE(parse_json(text).ok()) << text;
   EXPECT_TRUE(parse_json(std::string(99, '[') + std::string(99, ']')).ok());
   EXPECT_FALSE(parse_json(std::string(102, '[') + std::string(102, ']')).ok());
@@ -120,7 +120,8 @@ TEST(DateTimes, FormatAndParseAreInverse) {
   EXPECT_FALSE(parse_datetime("2024-01-01x", "%Y-%m-%d"));
   EXPECT_FALSE(parse_datetime("2024-02-30", "%Y-%m-%d"));
   EXPECT_EQ(parse_datetime("2024-01-01T00:00:00+0900", "%Y-%m-%dT%H:%M:%S%z")->micros, 1704034800000000);
-  EXPECT_EQ(strftime_text({1704034800000000, 0, false}, "%j %a %A %B %y %G-W%V"), "365 Sun Sunday December 23 2023-W52");
+  EXPECT_EQ(strftime_text({1704034800000000, 0, false}, "%j %a %A %B %y %G-W%V"),
+            "365 Sun Sunday December 23 2023-W52");
   EXPECT_FALSE(parse_duration("1D"));
   EXPECT_EQ(duration_text(*parse_duration("P1Y2M3DT4H")), "P14M3DT14400S");
 }

@@ -76,8 +76,7 @@ TEST(Csv, WithoutQuotingAQuoteIsText) {
   CsvDialect dialect;
   dialect.quote.reset();
   dialect.delimiter = '\t';
-  EXPECT_EQ(read("27\" monitor\t\"x\n\"\ty\"z\n", dialect).rows,
-            (Table{{"27\" monitor", "\"x"}, {"\"", "y\"z"}}));
+  EXPECT_EQ(read("27\" monitor\t\"x\n\"\ty\"z\n", dialect).rows, (Table{{"27\" monitor", "\"x"}, {"\"", "y\"z"}}));
 }
 
 TEST(Csv, StrayQuotesAreTextOnlyWhereDeclared) {
@@ -100,7 +99,9 @@ TEST(Csv, SkipsThePreamble) {
 }
 
 TEST(Csv, StripsMarksFromCellEdges) {
-  EXPECT_EQ(read("\xEF\xBB\xBF" "a,b\xEF\xBB\xBF\n\xEF\xBB\xBF\"c,d\",e\n").rows,
+  EXPECT_EQ(read("\xEF\xBB\xBF"
+                 "a,b\xEF\xBB\xBF\n\xEF\xBB\xBF\"c,d\",e\n")
+                .rows,
             (Table{{"a", "b"}, {"c,d", "e"}}));
 }
 
@@ -122,17 +123,15 @@ TEST_P(CsvWrong, SaysWhere) {
   EXPECT_NE(out.problem->reason.find(wrong.reason), std::string::npos) << out.problem->reason;
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    All, CsvWrong,
-    ::testing::Values(
-        Wrong{"few", "a,b,c\n1,2,3\n4,5\n", 3, 2, "2 columns, the header has 3"},
-        Wrong{"many", "a,b,c\n1,2,3,4\n", 2, 4, "4 columns"},
-        Wrong{"behind_quote", "a,b,c\n1,\"2\"x,3\n", 2, 2, "closing quote"},
-        Wrong{"inside", "a,b,c\n1,2,3\"\n", 2, 3, "bad quote"},
-        Wrong{"open", "a,b,c\n1,2,3\n1,\"2,3\n4,5,6\n", 3, 2, "never closed"},
-        Wrong{"nul", std::string("a,b,c\n1,2\0,3\n", 13), 2, 2, "NUL"},
-        Wrong{"after_line_break", "a,b,c\n1,\"x\ny\"z,3\n", 3, 2, "closing quote"}),
-    [](const auto& wrong) { return std::string(wrong.param.name); });
+INSTANTIATE_TEST_SUITE_P(All, CsvWrong,
+                         ::testing::Values(Wrong{"few", "a,b,c\n1,2,3\n4,5\n", 3, 2, "2 columns, the header has 3"},
+                                           Wrong{"many", "a,b,c\n1,2,3,4\n", 2, 4, "4 columns"},
+                                           Wrong{"behind_quote", "a,b,c\n1,\"2\"x,3\n", 2, 2, "closing quote"},
+                                           Wrong{"inside", "a,b,c\n1,2,3\"\n", 2, 3, "bad quote"},
+                                           Wrong{"open", "a,b,c\n1,2,3\n1,\"2,3\n4,5,6\n", 3, 2, "never closed"},
+                                           Wrong{"nul", std::string("a,b,c\n1,2\0,3\n", 13), 2, 2, "NUL"},
+                                           Wrong{"after_line_break", "a,b,c\n1,\"x\ny\"z,3\n", 3, 2, "closing quote"}),
+                         [](const auto& wrong) { return std::string(wrong.param.name); });
 
 TEST(Csv, LimitsCellsAndRows) {
   CsvDialect dialect;
@@ -152,8 +151,7 @@ TEST(Csv, LimitsCellsAndRows) {
 
 // Texts made of the characters that matter, so that most of them are nearly right.
 rc::Gen<std::string> csv_like() {
-  return rc::gen::container<std::string>(
-      rc::gen::element('a', 'b', ',', ',', '"', '"', '\n', '\r', '\xED', '\0', ' '));
+  return rc::gen::container<std::string>(rc::gen::element('a', 'b', ',', ',', '"', '"', '\n', '\r', '\xED', '\0', ' '));
 }
 
 TEST(CsvProperty, RowsDoNotDependOnTheCuts) {
@@ -179,10 +177,8 @@ TEST(CsvProperty, RowsDoNotDependOnTheCuts) {
 TEST(CsvProperty, WhatIsWrittenIsReadBack) {
   rc::check("round trip", [] {
     const auto width = *rc::gen::inRange<size_t>(1, 5);
-    const auto cell = rc::gen::container<std::string>(
-        rc::gen::element('x', 'y', ',', ';', '"', '\n', '\r', ' '));
-    const auto table = *rc::gen::container<Table>(
-        rc::gen::container<std::vector<std::string>>(width, cell));
+    const auto cell = rc::gen::container<std::string>(rc::gen::element('x', 'y', ',', ';', '"', '\n', '\r', ' '));
+    const auto table = *rc::gen::container<Table>(rc::gen::container<std::vector<std::string>>(width, cell));
     CsvDialect dialect;
     dialect.delimiter = *rc::gen::element(',', ';');
     std::string text;

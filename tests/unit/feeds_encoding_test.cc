@@ -76,8 +76,8 @@ TEST(Encoding, BadBytesAreNamedAndWhatIsBeforeIsKept) {
 }
 
 TEST(Encoding, Utf8IsStrict) {
-  for (const char* bad : {"\xC0\xAF", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xE0\x80\x80", "\xFF",
-                          "\x80", "\xF8\x88\x80\x80\x80"}) {
+  for (const char* bad :
+       {"\xC0\xAF", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xE0\x80\x80", "\xFF", "\x80", "\xF8\x88\x80\x80\x80"}) {
     EXPECT_EQ(valid_utf8_prefix(std::string("ok") + bad), 2u) << bad;
   }
   EXPECT_EQ(valid_utf8_prefix("\xF4\x8F\xBF\xBF"), 4u);

@@ -75,30 +75,28 @@ TEST_P(ConnectorErrors, NameFileAndLine) {
   const auto parsed = parse_file_connector(GetParam().yaml, "connector.yaml");
   ASSERT_FALSE(parsed.ok());
   EXPECT_EQ(parsed.error().where, "connector.yaml:" + std::to_string(GetParam().line));
-  EXPECT_NE(parsed.error().message().find(GetParam().what), std::string::npos)
-      << parsed.error().message();
+  EXPECT_NE(parsed.error().message().find(GetParam().what), std::string::npos) << parsed.error().message();
 }
 
 INSTANTIATE_TEST_SUITE_P(
     All, ConnectorErrors,
-    ::testing::Values(
-        BadConnector{"unknown_key", replaced(kConnector, "encoding:", "encodign:"), 9, "allowed: kind"},
-        BadConnector{"encoding", replaced(kConnector, "auto", "latin9"), 9, "cp949"},
-        BadConnector{"group", replaced(kConnector, "{time}", "{tim}"), 8, "section, time"},
-        BadConnector{"key_column", replaced(kConnector, "[id]", "[code]"), 11, "csv.columns"},
-        BadConnector{"pattern", replaced(kConnector, "(?<time>", "(?<time>("), 6, "regular"},
-        BadConnector{"two_accounts", replaced(kConnector, "account: main",
-                                              "account: main\naccount_from: section"),
-                     1, "exactly one"},
-        BadConnector{"delimiter", replaced(kConnector, "{columns", "{delimiter: ab, columns"), 10,
-                     "one ASCII character"},
-        BadConnector{"not_yaml", "kind: [files\n", 2, "not YAML"}),
+    ::testing::Values(BadConnector{"unknown_key", replaced(kConnector, "encoding:", "encodign:"), 9, "allowed: kind"},
+                      BadConnector{"encoding", replaced(kConnector, "auto", "latin9"), 9, "cp949"},
+                      BadConnector{"group", replaced(kConnector, "{time}", "{tim}"), 8, "section, time"},
+                      BadConnector{"key_column", replaced(kConnector, "[id]", "[code]"), 11, "csv.columns"},
+                      BadConnector{"pattern", replaced(kConnector, "(?<time>", "(?<time>("), 6, "regular"},
+                      BadConnector{"two_accounts",
+                                   replaced(kConnector, "account: main", "account: main\naccount_from: section"), 1,
+                                   "exactly one"},
+                      BadConnector{"delimiter", replaced(kConnector, "{columns", "{delimiter: ab, columns"), 10,
+                                   "one ASCII character"},
+                      BadConnector{"not_yaml", "kind: [files\n", 2, "not YAML"}),
     [](const auto& bad) { return std::string(bad.param.name); });
 
 TEST(Connectors, ShippedOnesLoad) {
   for (const std::string source : {"online_retail", "danawa"}) {
-    const auto loaded = load_file_connector(std::string(SUJIP_SOURCE_DIR) + "/producers/connectors/" +
-                                            source + "/connector.yaml");
+    const auto loaded =
+        load_file_connector(std::string(SUJIP_SOURCE_DIR) + "/producers/connectors/" + source + "/connector.yaml");
     ASSERT_TRUE(loaded.ok()) << loaded.error().message();
     const auto files = find_files(loaded->folder + "/samples", loaded->glob);
     ASSERT_TRUE(files.ok());
@@ -120,10 +118,9 @@ TEST(Names, SayScopeAndTime) {
   EXPECT_EQ(offered.scope.subject(), "shop/main/product/CPU");
   EXPECT_EQ(utc_text(*offered.snapshot_at), "2020-07-05T08:44:36.000Z");
   EXPECT_TRUE(std::holds_alternative<Refusal>(describe(feed, {"", "CPU/latest.csv", 0, 0})));
-  EXPECT_TRUE(
-      std::holds_alternative<Refusal>(describe(feed, {"", "CPU/2020-13-05T174436.csv", 0, 0})));
-  const auto said = describe(feed, {"", "latest.csv", 0, 0},
-                             {"other", {{"section", "SSD"}, {"time", "20200705_1744"}}});
+  EXPECT_TRUE(std::holds_alternative<Refusal>(describe(feed, {"", "CPU/2020-13-05T174436.csv", 0, 0})));
+  const auto said =
+      describe(feed, {"", "latest.csv", 0, 0}, {"other", {{"section", "SSD"}, {"time", "20200705_1744"}}});
   EXPECT_EQ(std::get<OfferedFile>(said).scope.subject(), "shop/other/product/SSD");
 }
 
@@ -165,8 +162,7 @@ TEST(Records, Cp949AndUtf8SayTheSame) {
   ASSERT_FALSE(reader.check(folder.write("u.csv", "id,name,price\n1,뷁 상품,1\n"), "u.csv"));
   const std::string utf8(reader.records().value(0));
   EXPECT_EQ(reader.facts().charset, Charset::utf8);
-  ASSERT_FALSE(
-      reader.check(folder.write("c.csv", "id,name,price\n1,\x94\xEE \xBB\xF3\xC7\xB0,1\n"), "c.csv"));
+  ASSERT_FALSE(reader.check(folder.write("c.csv", "id,name,price\n1,\x94\xEE \xBB\xF3\xC7\xB0,1\n"), "c.csv"));
   EXPECT_EQ(reader.facts().charset, Charset::cp949);
   EXPECT_EQ(reader.records().value(0), utf8);
 }
@@ -175,8 +171,7 @@ TEST(Records, EqualRowsAreNumbered) {
   const Folder folder;
   const FileConnector feed = connector(replaced(kConnector, "key: [id]", "key: nth_equal_row"));
   FileReader reader(feed);
-  ASSERT_FALSE(reader.check(
-      folder.write("a.csv", "id,name,price\n1,a,2\n1,b,2\n1,a,2\n\"1\",\"a\",\"2\"\n"), "a.csv"));
+  ASSERT_FALSE(reader.check(folder.write("a.csv", "id,name,price\n1,a,2\n1,b,2\n1,a,2\n\"1\",\"a\",\"2\"\n"), "a.csv"));
   const Records& records = reader.records();
   ASSERT_EQ(records.size(), 4u);
   const auto hash = [&](size_t i) { return std::string(records.key(i).substr(0, 16)); };
@@ -200,8 +195,7 @@ TEST(Records, OccurrencesMatchAPlainMap) {
 
 TEST(Records, HeaderNamesAreUniqueAndNotEmpty) {
   const std::vector<std::string_view> header = {" id ", "price", "", "price", "price_2"};
-  EXPECT_EQ(column_names(header),
-            (std::vector<std::string>{"id", "price", "column_3", "price_2", "price_2_2"}));
+  EXPECT_EQ(column_names(header), (std::vector<std::string>{"id", "price", "column_3", "price_2", "price_2_2"}));
 }
 
 struct BadFile {
@@ -229,18 +223,17 @@ TEST_P(Refusals, NameRowAndColumn) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    All, Refusals,
-    ::testing::Values(
-        BadFile{"byte", "id,name,price\n1,a,2\n2,\"b,\xC7\",3\n", 3, 2, "byte 0xC7 is not UTF-8"},
-        BadFile{"quote", "id,name,price\n1,a\"b,2\n", 2, 2, "bad quote"},
-        BadFile{"columns", "id,name,price\n1,a,2\n2,b\n", 3, 2, "2 columns"},
-        BadFile{"header", "id,title,price\n1,a,2\n", 1, 1, "name missing"},
-        BadFile{"empty", "", 0, 0, "empty"},
-        BadFile{"html", "\n<html><body>log in</body></html>", 1, 1, "HTML"},
-        BadFile{"workbook", "PK\x03\x04xxxx", 1, 1, "xlsx"},
-        BadFile{"utf32", std::string("\xFF\xFE\0\0i\0\0\0", 8), 1, 1, "UTF-32"}),
-    [](const auto& bad) { return std::string(bad.param.name); });
+INSTANTIATE_TEST_SUITE_P(All, Refusals,
+                         ::testing::Values(BadFile{"byte", "id,name,price\n1,a,2\n2,\"b,\xC7\",3\n", 3, 2,
+                                                   "byte 0xC7 is not UTF-8"},
+                                           BadFile{"quote", "id,name,price\n1,a\"b,2\n", 2, 2, "bad quote"},
+                                           BadFile{"columns", "id,name,price\n1,a,2\n2,b\n", 3, 2, "2 columns"},
+                                           BadFile{"header", "id,title,price\n1,a,2\n", 1, 1, "name missing"},
+                                           BadFile{"empty", "", 0, 0, "empty"},
+                                           BadFile{"html", "\n<html><body>log in</body></html>", 1, 1, "HTML"},
+                                           BadFile{"workbook", "PK\x03\x04xxxx", 1, 1, "xlsx"},
+                                           BadFile{"utf32", std::string("\xFF\xFE\0\0i\0\0\0", 8), 1, 1, "UTF-32"}),
+                         [](const auto& bad) { return std::string(bad.param.name); });
 
 TEST(Records, StreamedAndKeptAreTheSame) {
   const Folder folder;
@@ -256,8 +249,7 @@ TEST(Records, StreamedAndKeptAreTheSame) {
   size_t n = 0;
   bool equal = true;
   ASSERT_FALSE(streamed.stream(path, "large.csv", [&](std::string_view key, std::string_view value) {
-    equal = equal && n < kept.records().size() && kept.records().key(n) == key &&
-            kept.records().value(n) == value;
+    equal = equal && n < kept.records().size() && kept.records().key(n) == key && kept.records().value(n) == value;
     ++n;
     return true;
   }));
@@ -278,8 +270,8 @@ class Memory : public ::testing::Test {
   }
   RunId accept(const OfferedFile& offered, const std::string& hash, TimeMs now) {
     const RunId run = memory_.next_run(offered, now);
-    memory_.remember({offered.file.name, hash, offered.file.size, offered.file.mtime_ns,
-                      offered.scope.subject(), run, 1, false});
+    memory_.remember(
+        {offered.file.name, hash, offered.file.size, offered.file.mtime_ns, offered.scope.subject(), run, 1, false});
     return run;
   }
   FeedMemory memory_;
@@ -329,8 +321,7 @@ TEST_F(Memory, RunsGrowAlsoWhenTheClockDoesNot) {
 }
 
 TEST(Order, SeriesByTimeOthersByName) {
-  std::vector<OfferedFile> files = {{{"", "b", 0, 0}, {}, 30}, {{"", "c", 0, 0}, {}, 10},
-                                    {{"", "a", 0, 0}, {}, 20}};
+  std::vector<OfferedFile> files = {{{"", "b", 0, 0}, {}, 30}, {{"", "c", 0, 0}, {}, 10}, {{"", "a", 0, 0}, {}, 20}};
   sort_for_publication(files);
   EXPECT_EQ(files[0].file.name + files[1].file.name + files[2].file.name, "cab");
 }

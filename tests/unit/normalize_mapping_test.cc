@@ -30,8 +30,8 @@ const MappingSet& shipped() {
 }
 
 // The row as JSON, or the reason why there is none.
-std::string row_json(const Normalizer& normalizer, const Dataset& dataset, std::string_view record,
-                     const Scope& scope, std::string_view key = "k") {
+std::string row_json(const Normalizer& normalizer, const Dataset& dataset, std::string_view record, const Scope& scope,
+                     std::string_view key = "k") {
   RowBuilder row(dataset);
   if (const Status s = normalizer.normalize(record, key, scope, row); !s.ok()) return s.error().message();
   std::string bytes;
@@ -68,7 +68,8 @@ fields:
   - {name: data, type: json}
   - {name: needed, required: true}
 date: day
-)", "d.yaml");
+)",
+                                    "d.yaml");
   ASSERT_TRUE(parsed.ok()) << parsed.error().message();
   const Datasets set({*parsed});
   const Dataset& dataset = *set.find("d");
@@ -84,8 +85,9 @@ date: day
     for (int i = 0; i < changes; ++i) {
       const auto at = *rc::gen::inRange<size_t>(0, text.size());
       const auto piece = *rc::gen::element<std::string>(
-          "\"", "\\", "\\\"", "\\n", "\\u00e9", "\\u0000", "{", "}", ":", ",", "0", "00", "7", "-", "e", ".", ".1234", "999999999999999999",
-          " ", "\n", "\xff", "한", "null", "true", R"("17")", R"(,"number":5)", R"(,"other":[1])", R"(,"data":{"a":1})", "");
+          "\"", "\\", "\\\"", "\\n", "\\u00e9", "\\u0000", "{", "}", ":", ",", "0", "00", "7", "-", "e", ".", ".1234",
+          "999999999999999999", " ", "\n", "\xff", "한", "null", "true", R"("17")", R"(,"number":5)", R"(,"other":[1])",
+          R"(,"data":{"a":1})", "");
       text.replace(at, *rc::gen::inRange<size_t>(0, 5), piece);
     }
     const std::string short_way = row_json(mapping, dataset, text, {});
@@ -158,12 +160,23 @@ TEST(Identity, IsTheInverseOfWritingARow) {
       const Field& declared = dataset.fields[f];
       if (!declared.required && random() % 3 == 0) continue;
       switch (declared.type) {
-        case FieldType::string: row.set_text(field, texts[random() % texts.size()]); break;
-        case FieldType::json: row.set_text(field, R"({"k":[1,"é\n"]})"); break;
-        case FieldType::boolean: row.set_number(field, static_cast<int64_t>(random() % 2)); break;
-        case FieldType::date: row.set_number(field, static_cast<int64_t>(random() % 40000)); break;
-        case FieldType::timestamp: row.set_number(field, static_cast<int64_t>(random() % 4000000000000)); break;
-        default: row.set_number(field, static_cast<int64_t>(random() >> (random() % 64)) * (random() % 2 ? 1 : -1));
+        case FieldType::string:
+          row.set_text(field, texts[random() % texts.size()]);
+          break;
+        case FieldType::json:
+          row.set_text(field, R"({"k":[1,"é\n"]})");
+          break;
+        case FieldType::boolean:
+          row.set_number(field, static_cast<int64_t>(random() % 2));
+          break;
+        case FieldType::date:
+          row.set_number(field, static_cast<int64_t>(random() % 40000));
+          break;
+        case FieldType::timestamp:
+          row.set_number(field, static_cast<int64_t>(random() % 4000000000000));
+          break;
+        default:
+          row.set_number(field, static_cast<int64_t>(random() >> (random() % 64)) * (random() % 2 ? 1 : -1));
       }
     }
     std::string bytes;
@@ -185,8 +198,8 @@ TEST(Identity, RefusesWhatDoesNotFit) {
   const Dataset& dataset = *datasets().find("product");
   const Normalizer& identity = shipped().identity(dataset);
   const auto with = [&](const std::string& rest) {
-    return row_json(identity, dataset,
-                    R"({"source":"a","account":"b","section":"c","product_code":"p")" + rest + "}", {});
+    return row_json(identity, dataset, R"({"source":"a","account":"b","section":"c","product_code":"p")" + rest + "}",
+                    {});
   };
   EXPECT_EQ(with(R"(,"price":"일시품절")"),
             "field price: '일시품절' is not a decimal with at most 4 digits behind the point");
@@ -222,8 +235,9 @@ TEST(MappingFiles, ErrorsNameLineAndWhatIsAllowed) {
   EXPECT_NE(error(head + "      product_code: \"{{ config.x }}\"\n").find("allowed: record, key, scope"),
             std::string::npos);
   EXPECT_NE(error(head + "      name: a\n").find("key field 'product_code' is not mapped"), std::string::npos);
-  EXPECT_NE(error(head + "      product_code: a\n      product_code: b\n").find("m.yaml:6: 'product_code' is given twice"),
-            std::string::npos);
+  EXPECT_NE(
+      error(head + "      product_code: a\n      product_code: b\n").find("m.yaml:6: 'product_code' is given twice"),
+      std::string::npos);
   EXPECT_NE(error("datasets: [").find("m.yaml:"), std::string::npos);
 }
 

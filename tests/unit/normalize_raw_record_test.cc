@@ -32,9 +32,28 @@ TEST(RawRecord, APlainRecordNeedsNoParser) {
 
 TEST(RawRecord, WhatIsNotPlainIsLeftToTheParser) {
   std::vector<RawField> fields;
-  for (const char* text : {"", "{}", "{", R"({"a":1)", R"({"a":1,})", R"({"a":01})", R"({"a":1}x)", R"( {"a":1})", R"({"a": 1})",
-                           R"({"a":[1]})", R"({"a":{}})", R"({"a":"\n"})", R"({"a\u0062":1})", "{\"a\":\"\t\"}", R"({"a":nul})",
-                           R"({"a":})", R"({"a"})", R"({a:1})", "{\"a\":\"\xff\"}", R"({"a":1}})", R"([1])", R"({"a":"x)"})
+  for (const char* text : {"",
+                           "{}",
+                           "{",
+                           R"({"a":1)",
+                           R"({"a":1,})",
+                           R"({"a":01})",
+                           R"({"a":1}x)",
+                           R"( {"a":1})",
+                           R"({"a": 1})",
+                           R"({"a":[1]})",
+                           R"({"a":{}})",
+                           R"({"a":"\n"})",
+                           R"({"a\u0062":1})",
+                           "{\"a\":\"\t\"}",
+                           R"({"a":nul})",
+                           R"({"a":})",
+                           R"({"a"})",
+                           R"({a:1})",
+                           "{\"a\":\"\xff\"}",
+                           R"({"a":1}})",
+                           R"([1])",
+                           R"({"a":"x)"})
     EXPECT_FALSE(read_plain_fields(text, fields)) << text;
 }
 
@@ -81,9 +100,13 @@ void expect_same_as_dom(const std::string& text, const std::vector<RawField>& fi
         RC_ASSERT(field.value.kind == RawValue::Kind::boolean);
         RC_ASSERT(field.value.text == (value.get_bool().value() ? "true" : "false"));
         break;
-      case simdjson::dom::element_type::NULL_VALUE: RC_ASSERT(field.value.kind == RawValue::Kind::null); break;
+      case simdjson::dom::element_type::NULL_VALUE:
+        RC_ASSERT(field.value.kind == RawValue::Kind::null);
+        break;
       case simdjson::dom::element_type::ARRAY:
-      case simdjson::dom::element_type::OBJECT: RC_FAIL("nested"); break;
+      case simdjson::dom::element_type::OBJECT:
+        RC_FAIL("nested");
+        break;
       default:
         RC_ASSERT(field.value.kind == RawValue::Kind::number);
         RC_ASSERT(std::strtod(std::string(field.value.text).c_str(), nullptr) == value.get_double().value());
@@ -98,8 +121,9 @@ TEST(RawRecord, WhateverIsTakenAsPlainMeansTheSameToAParser) {
     const int changes = *rc::gen::inRange(0, 4);
     for (int i = 0; i < changes; ++i) {
       const auto at = *rc::gen::inRange<size_t>(0, text.size());
-      const auto piece = *rc::gen::element<std::string>("\"", "\\", "{", "}", "[", "]", ":", ",", "0", "-", "e", ".", " ", "\n",
-                                                        "\xff", "\xed\x95", "한", "true", "null", R"("x":1)", R"(,"a":"b")", "");
+      const auto piece =
+          *rc::gen::element<std::string>("\"", "\\", "{", "}", "[", "]", ":", ",", "0", "-", "e", ".", " ", "\n",
+                                         "\xff", "\xed\x95", "한", "true", "null", R"("x":1)", R"(,"a":"b")", "");
       text.replace(at, *rc::gen::inRange<size_t>(0, 4), piece);
     }
     std::vector<RawField> fields;

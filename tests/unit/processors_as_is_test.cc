@@ -63,7 +63,7 @@ TEST_F(AsIs, TheWholeHistoryMovesAndComesBack) {
   day("2010-12-31", {line("2010-12-31", "X", 1)});
   day("2011-01-03", {line("2011-01-03", "X", 10)});
   EXPECT_EQ(quantities("product_now", "year"), (Quantities{{R"(2010-01-01"KRW","source":"shop","sku":"X"})", 1},
-                                                            {R"(2011-01-01"KRW","source":"shop","sku":"X"})", 10}}));
+                                                           {R"(2011-01-01"KRW","source":"shop","sku":"X"})", 10}}));
   day("2011-01-04", {line("2011-01-04", "Y", 100)});
   const Quantities now = {{R"(2010-12-31"KRW","source":"shop","sku":"Y"})", 1},
                           {R"(2011-01-03"KRW","source":"shop","sku":"Y"})", 10},
@@ -80,11 +80,11 @@ TEST_F(AsIs, TheWholeHistoryMovesAndComesBack) {
   // An older day says something else: nothing moves.
   day("2010-12-31", {line("2010-12-31", "Z", 2)});
   EXPECT_EQ(quantities("product_now", "year"), (Quantities{{R"(2010-01-01"KRW","source":"shop","sku":"Y"})", 2},
-                                                            {R"(2011-01-01"KRW","source":"shop","sku":"Y"})", 110}}));
+                                                           {R"(2011-01-01"KRW","source":"shop","sku":"Y"})", 110}}));
   // The latest row goes: what was before it rules again.
   day("2011-01-04", {});
   EXPECT_EQ(quantities("product_now", "year"), (Quantities{{R"(2010-01-01"KRW","source":"shop","sku":"X"})", 2},
-                                                            {R"(2011-01-01"KRW","source":"shop","sku":"X"})", 10}}));
+                                                           {R"(2011-01-01"KRW","source":"shop","sku":"X"})", 10}}));
   day("2011-01-03", {});
   EXPECT_EQ(quantities("product_now", "year"), (Quantities{{R"(2010-01-01"KRW","source":"shop","sku":"Z"})", 2}}));
   EXPECT_GT(state(), 0U);

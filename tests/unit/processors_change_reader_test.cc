@@ -31,9 +31,14 @@ fields:
 }
 
 // Texts of JSON that would mislead a reader that only looks for what it wants.
-const std::vector<std::string> kTrees = {
-    "{}", "[]", R"({"a":[1,null,"}"]})", R"([{"op":"x"},{"after":{"source":"no"}}])",
-    R"({"s":"\"after\":{","scope":"no/no/no"})", R"("\\")", "17", "true"};
+const std::vector<std::string> kTrees = {"{}",
+                                         "[]",
+                                         R"({"a":[1,null,"}"]})",
+                                         R"([{"op":"x"},{"after":{"source":"no"}}])",
+                                         R"({"s":"\"after\":{","scope":"no/no/no"})",
+                                         R"("\\")",
+                                         "17",
+                                         "true"};
 
 struct Row {
   std::vector<std::string> texts;
@@ -55,11 +60,20 @@ Row any_row(bool escapes) {
         row.texts[i] += "가격";
         if (escapes) row.texts[i] += *rc::gen::element<std::string>("\"", "\\", "\n", "\",\"after\":{", "\\\"");
         break;
-      case FieldType::json: row.texts[i] = *rc::gen::elementOf(kTrees); break;
-      case FieldType::boolean: v.number = *rc::gen::inRange(0, 2); break;
-      case FieldType::date: v.number = *rc::gen::inRange(-10000, 50000); break;
-      case FieldType::timestamp: v.number = *rc::gen::inRange<int64_t>(0, 4000000000000); break;
-      default: v.number = *rc::gen::inRange<int64_t>(-99999999999999, 99999999999999);
+      case FieldType::json:
+        row.texts[i] = *rc::gen::elementOf(kTrees);
+        break;
+      case FieldType::boolean:
+        v.number = *rc::gen::inRange(0, 2);
+        break;
+      case FieldType::date:
+        v.number = *rc::gen::inRange(-10000, 50000);
+        break;
+      case FieldType::timestamp:
+        v.number = *rc::gen::inRange<int64_t>(0, 4000000000000);
+        break;
+      default:
+        v.number = *rc::gen::inRange<int64_t>(-99999999999999, 99999999999999);
     }
   }
   for (size_t i = 0; i < row.values.size(); ++i) row.values[i].text = row.texts[i];
@@ -139,7 +153,8 @@ TEST(ChangeReader, FieldsOfAnotherVersionAreLeft) {
   RowBuilder builder(everything());
   ReadChange read;
   const std::string head = R"({"before":null,"after":{"source":"s","account":"a","id":1,"on":null,"price":1.5,)";
-  const std::string tail = R"("at":null,"tree":null,"title":"t"},"op":"c","source":{"name":"s","scope":"s/a/everything","rev":1}})";
+  const std::string tail =
+      R"("at":null,"tree":null,"title":"t"},"op":"c","source":{"name":"s","scope":"s/a/everything","rev":1}})";
   EXPECT_TRUE(read_change(everything(), head + R"("flag":true,)" + tail, builder, read));
   EXPECT_EQ(builder.value(4).number, 15000);
   EXPECT_FALSE(read_change(everything(), head + tail, builder, read));

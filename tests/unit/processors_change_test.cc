@@ -49,8 +49,8 @@ TEST(Change, CreatedUpdatedDeletedWordForWord) {
     return "{\"before\":" + before + ",\"after\":" + now + ",\"op\":\"" + op + "\",\"ts_ms\":" + ts +
            R"(,"source":{"version":"1","connector":"sujip","name":"shop","ts_ms":)" + ts +
            R"(,"account":"a","dataset":"sale","scope":"shop/a/sale/2011-01-05","run":"20110105T04000000)" +
-           std::to_string(run) + "Z-" + std::to_string(run) + R"(","rev":)" + std::to_string(rev) + ",\"minor\":" +
-           (minor ? "true" : "false") + "}}";
+           std::to_string(run) + "Z-" + std::to_string(run) + R"(","rev":)" + std::to_string(rev) +
+           ",\"minor\":" + (minor ? "true" : "false") + "}}";
   };
   const Log& log = changes(pipeline);
   ASSERT_EQ(log.size(), 4U);

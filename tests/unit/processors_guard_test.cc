@@ -191,9 +191,7 @@ class WithoutTotals : public Normalizers {
   };
   WithoutTotals() { skipping_.inner = sales_normalizers().find("shop", "sale"); }
   const Normalizer* find(std::string_view, std::string_view) const override { return &skipping_; }
-  const Normalizer& identity(const Dataset& dataset) const override {
-    return sales_normalizers().identity(dataset);
-  }
+  const Normalizer& identity(const Dataset& dataset) const override { return sales_normalizers().identity(dataset); }
 
  private:
   Skipping skipping_;
@@ -403,8 +401,7 @@ TEST_F(Spread, ACollectorThatDiedBetweenTheEndsBlocksNothing) {
   RunWriter out = run(1);
   out.begin();
   add(out, 1, 30);
-  for (int32_t p = 0; p < 3; ++p)
-    out.control_at(p, RecordKind::end, encode(End{run_id(1), out.sent_to(p), 30, ""}));
+  for (int32_t p = 0; p < 3; ++p) out.control_at(p, RecordKind::end, encode(End{run_id(1), out.sent_to(p), 30, ""}));
   pipeline_.settle();
   EXPECT_EQ(outcome(1), "pending");
   pipeline_.restart(false, false);

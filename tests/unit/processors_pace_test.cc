@@ -28,9 +28,7 @@ TEST(Pace, KeepsTheRate) {
     auto now = began;
     pace.set(rate, now);
     double granted = 0;
-    const auto most = [&] {
-      return rate * (0.05 + std::chrono::duration<double>(now - began).count()) + 1;
-    };
+    const auto most = [&] { return rate * (0.05 + std::chrono::duration<double>(now - began).count()) + 1; };
     for (int i = 0; i < 200; ++i) {
       now += milliseconds(*rc::gen::inRange(0, 40));
       const auto asked = static_cast<size_t>(*rc::gen::inRange(1, 3000));
@@ -69,9 +67,7 @@ TEST(NextPace, FasterWhileLiveDataAreInTimeAndSlowerWhenLate) {
   EXPECT_LT(next_pace(5000, 0.4, 0.1, 1000), next_pace(5000, 0.14, 0.1, 1000));
 }
 
-TEST(NextPace, WithoutLiveDataThereIsNothingToGiveWayTo) {
-  EXPECT_GE(next_pace(5000, std::nullopt, 0.1, 0), 1e6);
-}
+TEST(NextPace, WithoutLiveDataThereIsNothingToGiveWayTo) { EXPECT_GE(next_pace(5000, std::nullopt, 0.1, 0), 1e6); }
 
 // A machine on which the delay grows with the rate: the pace comes to where it is somewhat above the
 // usual one, from wherever it starts, and stays there.

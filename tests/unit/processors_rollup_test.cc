@@ -104,7 +104,7 @@ TEST(Deltas, OneRecordForASetOfDimensionsPerCommit) {
   const auto by_entity = std::count_if(out.items().begin(), out.items().end(), [](const auto& item) {
     return item.record.key.find(R"("as_is":)") != std::string::npos;
   });
-  EXPECT_EQ(by_entity, 4);  // two orders, each for product_now and kind_now
+  EXPECT_EQ(by_entity, 4);                // two orders, each for product_now and kind_now
   ASSERT_EQ(out.items().size() - 4, 4U);  // all, source, account, product
   const auto shapes = rollup_shapes(sale_dataset());
   for (const auto& item : out.items()) {
@@ -117,7 +117,8 @@ TEST(Deltas, OneRecordForASetOfDimensionsPerCommit) {
     EXPECT_EQ(fifth.rows, 2);
     EXPECT_TRUE(fifth.sums[0] == 7);
     // One order, by two lines.
-    ASSERT_EQ(std::count_if(fifth.distinct.begin(), fifth.distinct.end(), [](const auto& c) { return c.measure == 0; }), 1);
+    ASSERT_EQ(std::count_if(fifth.distinct.begin(), fifth.distinct.end(), [](const auto& c) { return c.measure == 0; }),
+              1);
     EXPECT_EQ(fifth.distinct[0].count, 2);
     DayDelta sixth;
     ASSERT_TRUE(days.next(sixth));

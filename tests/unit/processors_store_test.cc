@@ -254,7 +254,10 @@ TEST(Page, DamageIsSeen) {
   EXPECT_THROW(Page({}, stored.substr(0, stored.size() - 1)), std::runtime_error);
   EXPECT_THROW(Page({}, stored + "x"), std::runtime_error);
   EXPECT_THROW(Page({}, ""), std::runtime_error);
-  EXPECT_THROW(Page({}, "\x7e" "few bytes"), std::runtime_error);
+  EXPECT_THROW(Page({},
+                    "\x7e"
+                    "few bytes"),
+               std::runtime_error);
 }
 
 TEST(TaskStore, BytesComeAndGoWithTheRows) {

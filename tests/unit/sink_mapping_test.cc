@@ -51,9 +51,8 @@ TEST(Mapping, PlainRows) {
   Decoder decoder(table);
   const std::string key = R"({"supplier":"s","product_code":"c"})";
   const Decoded row = decoder.decode(
-      key,
-      R"({"supplier":"s","product_code":"c","name":"ignored","price":5,"attributes":{"a":[1, "x"]},)"
-      R"("updated_at":"2026-01-02T03:04:05.678Z"})");
+      key, R"({"supplier":"s","product_code":"c","name":"ignored","price":5,"attributes":{"a":[1, "x"]},)"
+           R"("updated_at":"2026-01-02T03:04:05.678Z"})");
   ASSERT_EQ(row.kind, Kind::upsert) << row.problem;
   EXPECT_EQ(text(decoder, table, "code"), "c");
   EXPECT_EQ(text(decoder, table, "attributes"), R"({"a":[1, "x"]})");
@@ -64,29 +63,23 @@ TEST(Mapping, PlainRows) {
 TEST(Mapping, TheKeyFillsWhatTheValueLeavesOut) {
   const Table table = table_of(kMapping);
   Decoder decoder(table);
-  ASSERT_EQ(decoder.decode(R"({"supplier":"s","product_code":"c"})", R"({"price":1})").kind,
-            Kind::upsert);
+  ASSERT_EQ(decoder.decode(R"({"supplier":"s","product_code":"c"})", R"({"price":1})").kind, Kind::upsert);
   EXPECT_EQ(text(decoder, table, "supplier"), "s");
   EXPECT_EQ(text(decoder, table, "price"), "1");
   // What the value says itself stays.
-  ASSERT_EQ(
-      decoder.decode(R"({"supplier":"s","product_code":"c"})", R"({"supplier":"other"})").kind,
-      Kind::upsert);
+  ASSERT_EQ(decoder.decode(R"({"supplier":"s","product_code":"c"})", R"({"supplier":"other"})").kind, Kind::upsert);
   EXPECT_EQ(text(decoder, table, "supplier"), "other");
   EXPECT_EQ(text(decoder, table, "code"), "c");
   EXPECT_EQ(decoder.decode(R"({"supplier":"s"})", R"({"price":1})").problem, "code is missing");
-  EXPECT_EQ(decoder.decode({}, R"({"supplier":"s","product_code":"c"})").problem,
-            "the record has no key");
+  EXPECT_EQ(decoder.decode({}, R"({"supplier":"s","product_code":"c"})").problem, "the record has no key");
   EXPECT_EQ(decoder.decode("no json", {}).kind, Kind::bad);
 }
 
 TEST(Mapping, WritesOnlyWhatChanged) {
   const std::string sql = upsert_batch_sql(table_of(kMapping), Meet::merge);
-  EXPECT_NE(
-      sql.find(
-          "when matched and (t.\"price\" is distinct from b.\"price\" or t.\"updated_at\" is "
-          "distinct from b.\"updated_at\" or t.\"attributes\" is distinct from b.\"attributes\")"),
-      std::string::npos)
+  EXPECT_NE(sql.find("when matched and (t.\"price\" is distinct from b.\"price\" or t.\"updated_at\" is "
+                     "distinct from b.\"updated_at\" or t.\"attributes\" is distinct from b.\"attributes\")"),
+            std::string::npos)
       << sql;
 }
 
@@ -110,20 +103,18 @@ tables:
   Decoder decoder(table);
   const Position at{3, 41, 1593936000000};
   const std::string key = R"({"product_code":"c"})";
-  ASSERT_EQ(
-      decoder
-          .decode(key,
-                  R"({"before":null,"after":{"product_code":"c"},"op":"c","ts_ms":1593936000001,)"
-                  R"("source":{"rev":7}})",
-                  at)
-          .kind,
-      Kind::upsert);
+  ASSERT_EQ(decoder
+                .decode(key,
+                        R"({"before":null,"after":{"product_code":"c"},"op":"c","ts_ms":1593936000001,)"
+                        R"("source":{"rev":7}})",
+                        at)
+                .kind,
+            Kind::upsert);
   EXPECT_EQ(text(decoder, table, "rev"), "7");
   EXPECT_EQ(text(decoder, table, "changed"), "2020-07-05T08:00:00.001Z");
   EXPECT_EQ(text(decoder, table, "place"), "41");
   EXPECT_TRUE(is_null(decoder, table, "removed_at"));
-  ASSERT_EQ(decoder.decode(key, R"({"after":null,"op":"d","ts_ms":1,"source":{"rev":8}})", at).kind,
-            Kind::remove);
+  ASSERT_EQ(decoder.decode(key, R"({"after":null,"op":"d","ts_ms":1,"source":{"rev":8}})", at).kind, Kind::remove);
   EXPECT_EQ(text(decoder, table, "removed_at"), "2020-07-05T08:00:00.000Z");
   EXPECT_EQ(text(decoder, table, "rev"), "8");
   EXPECT_EQ(remove_sql(table, 0),
@@ -156,19 +147,15 @@ TEST(Mapping, RefusesWithTheLine) {
       {"price: bigint", "supplier: bigint"},
       {"price: bigint", "price: ["},
   };
-  for (const auto& [what, by] : wrong)
-    EXPECT_TRUE(problem(what, by).starts_with("m.yaml:")) << problem(what, by);
-  EXPECT_EQ(problem("price: bigint", "price: int8").substr(0, 35),
-            "m.yaml:10: 'int8' is no type; allow");
+  for (const auto& [what, by] : wrong) EXPECT_TRUE(problem(what, by).starts_with("m.yaml:")) << problem(what, by);
+  EXPECT_EQ(problem("price: bigint", "price: int8").substr(0, 35), "m.yaml:10: 'int8' is no type; allow");
   EXPECT_EQ(problem("sink: shop", "sink: shop"), "accepted");
 }
 
 TEST(Mapping, ComparesWithTheTable) {
   const Table table = table_of(kMapping);
-  std::vector<ExistingColumn> existing = {{"supplier", "character varying(20)"},
-                                          {"code", "text"},
-                                          {"price", "integer"},
-                                          {"attributes", "jsonb"}};
+  std::vector<ExistingColumn> existing = {
+      {"supplier", "character varying(20)"}, {"code", "text"}, {"price", "integer"}, {"attributes", "jsonb"}};
   auto missing = missing_columns(table, existing);
   ASSERT_TRUE(missing.ok()) << missing.error().message();
   ASSERT_EQ(missing->size(), 1U);

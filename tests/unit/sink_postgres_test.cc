@@ -14,10 +14,10 @@
 #include "sinks/postgres/decode.h"
 #include "sinks/postgres/loads.h"
 #include "sinks/postgres/members.h"
+#include "sinks/postgres/months.h"
 #include "sinks/postgres/prepare.h"
 #include "sinks/postgres/price_history.h"
 #include "sinks/postgres/progress.h"
-#include "sinks/postgres/months.h"
 #include "sinks/postgres/rows.h"
 #include "sinks/postgres/schema.h"
 #include "sinks/postgres/tables.h"
@@ -86,10 +86,9 @@ TEST(Quoting, NamesAndTexts) {
 }
 
 TEST(Password, IsNeverShown) {
-  for (const char* uri :
-       {"postgresql://me:hush@db:5432/x", "postgresql://me:hu@sh@db/x", "host=db password=hush user=me",
-        "host=db password = 'hu\\'sh x' user=me", "postgresql://db/x?user=me&password=hush&a=b",
-        "postgres://me:hush@db"}) {
+  for (const char* uri : {"postgresql://me:hush@db:5432/x", "postgresql://me:hu@sh@db/x",
+                          "host=db password=hush user=me", "host=db password = 'hu\\'sh x' user=me",
+                          "postgresql://db/x?user=me&password=hush&a=b", "postgres://me:hush@db"}) {
     const std::string masked = pg::mask_password(uri);
     EXPECT_EQ(masked.find("hush"), std::string::npos) << masked;
     EXPECT_EQ(masked.find("sh@"), std::string::npos) << masked;
@@ -118,9 +117,8 @@ TEST(CopyText, FindsWhatNeedsEscaping) {
   for (int i = 0; i < 5000; ++i) {
     std::string text(random() % 12, 'x');
     for (unsigned n = random() % 12; n > 0; --n) text += some[random() % std::size(some)];
-    const auto at = std::find_if(text.begin(), text.end(), [](char c) {
-      return static_cast<unsigned char>(c) < 0x20 || c == '\\';
-    });
+    const auto at = std::find_if(text.begin(), text.end(),
+                                 [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == '\\'; });
     ASSERT_EQ(pg::clean_length(text), static_cast<size_t>(at - text.begin())) << text;
   }
 }
@@ -195,8 +193,7 @@ Cell cell(const Table& table, const Decoder& decoder, std::string_view column) {
   return decoder.cells()[static_cast<size_t>(table.column_index(column))];
 }
 
-constexpr std::string_view kKey =
-    R"({"source":"shop","account":"main","section":"CPU","product_code":"1\"가"})";
+constexpr std::string_view kKey = R"({"source":"shop","account":"main","section":"CPU","product_code":"1\"가"})";
 
 TEST(Decoder, Envelope) {
   const Table table = dataset_table(product());
@@ -255,8 +252,8 @@ TEST(Decoder, NumbersAreNumbers) {
   Decoder decoder(table);
   const auto kind = [&](const std::string& price) {
     return decoder
-        .decode(kKey, R"({"after":{"source":"s","account":"a","section":"c","product_code":"p","price":)" +
-                          price + R"(},"op":"c","ts_ms":1,"source":{"rev":1}})")
+        .decode(kKey, R"({"after":{"source":"s","account":"a","section":"c","product_code":"p","price":)" + price +
+                          R"(},"op":"c","ts_ms":1,"source":{"rev":1}})")
         .kind;
   };
   for (const char* good : {"0", "-0", "-1.5", "10", "1e5", "1.25E-7", "0.0001 ", "123456789012345678901234567890"}) {
@@ -270,9 +267,9 @@ TEST(Decoder, NumbersAreNumbers) {
 TEST(Decoder, MemberNamesMayBeEscaped) {
   const Table table = dataset_table(product());
   Decoder decoder(table);
-  const Decoded decoded = decoder.decode(
-      kKey, R"({"after":{"source":"s","account":"a","section":"c","pr\u006fduct_code":"p","na\"me":"x",)"
-            R"("name":"y"},"op":"c","ts_ms":1,"source":{"rev":1}})");
+  const Decoded decoded =
+      decoder.decode(kKey, R"({"after":{"source":"s","account":"a","section":"c","pr\u006fduct_code":"p","na\"me":"x",)"
+                           R"("name":"y"},"op":"c","ts_ms":1,"source":{"rev":1}})");
   ASSERT_EQ(decoded.kind, Kind::upsert) << decoded.problem;
   EXPECT_EQ(cell(table, decoder, "product_code").text, "p");
   EXPECT_EQ(cell(table, decoder, "name").text, "y");
@@ -290,8 +287,7 @@ TEST(Decoder, NeedsAKey) {
 TEST(Decoder, FlatRollup) {
   const Table table = rollup_table(order_item());
   Decoder decoder(table);
-  const std::string key =
-      R"({"grain":"all","period":"day","period_start":"2011-01-05","currency":"GBP"})";
+  const std::string key = R"({"grain":"all","period":"day","period_start":"2011-01-05","currency":"GBP"})";
   const Decoded decoded = decoder.decode(
       key, R"({"grain":"all","period":"day","period_start":"2011-01-05","currency":"GBP",)"
            R"("quantity":5176450,"amount":-1566.23,"orders":12,"accounts":1,"rows":2,"rev":3,"ts_ms":0})");
@@ -341,8 +337,8 @@ TEST(Prices, EveryChangeOnce) {
     const std::string key = R"({"source":"s","account":"a","section":"c","product_code":"p"})";
     if (decoder.decode(key, value).kind == Kind::upsert) history.add(decoder.cells(), {message}, rows);
   };
-  add(change(nullptr, "10"), 0);    // the first price
-  add(change("10", "10"), 1);       // something else changed
+  add(change(nullptr, "10"), 0);  // the first price
+  add(change("10", "10"), 1);     // something else changed
   add(change("10", "10.5"), 2);
   add(change("10.5", "null"), 3);
   add(change("10.5", nullptr), 4);  // deleted

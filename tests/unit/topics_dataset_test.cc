@@ -50,9 +50,9 @@ TEST(Declaration, ShippedOnesLoad) {
     EXPECT_TRUE(spec.name.starts_with("p.")) << spec.name;
     EXPECT_TRUE(topics.insert(spec.name).second) << spec.name << " twice";
   }
-  for (const char* name : {"p.raw.order", "p.change.order_item", "p.scope.order_item", "p.rollup.order_item",
-                           "p.distinct.order_item", "p.delta.rollup", "p.scope.tally", "p.scope.run", "p.run.log",
-                           "p.dead.letter"})
+  for (const char* name :
+       {"p.raw.order", "p.change.order_item", "p.scope.order_item", "p.rollup.order_item", "p.distinct.order_item",
+        "p.delta.rollup", "p.scope.tally", "p.scope.run", "p.run.log", "p.dead.letter"})
     EXPECT_TRUE(topics.contains(name)) << name;
   EXPECT_FALSE(topics.contains("p.rollup.product"));
   EXPECT_TRUE(topics.contains("p.asis.ad_performance"));
@@ -76,8 +76,8 @@ TEST(Declaration, SchemasAreJson) {
   const auto all = Datasets::load(std::string(SUJIP_SOURCE_DIR) + "/topics/datasets");
   ASSERT_TRUE(all.ok());
   for (const Dataset& d : all->all())
-    for (const std::string& schema : {row_schema(d), change_schema(d), change_key_schema(d), rollup_schema(d),
-                                      rollup_key_schema(d)}) {
+    for (const std::string& schema :
+         {row_schema(d), change_schema(d), change_key_schema(d), rollup_schema(d), rollup_key_schema(d)}) {
       simdjson::dom::parser parser;
       simdjson::dom::element root;
       ASSERT_FALSE(parser.parse(schema).get(root)) << schema;
@@ -94,8 +94,7 @@ TEST(Declaration, SchemasAreThoseInTheDocs) {
   ASSERT_TRUE(all.ok());
   size_t files = 0;
   for (const Dataset& d : all->all()) {
-    std::map<std::string, std::string> schemas = {{"change", change_schema(d)},
-                                                  {"change-key", change_key_schema(d)}};
+    std::map<std::string, std::string> schemas = {{"change", change_schema(d)}, {"change-key", change_key_schema(d)}};
     if (d.has_rollup()) {
       schemas.emplace("rollup", rollup_schema(d));
       schemas.emplace("rollup-key", rollup_key_schema(d));
@@ -108,8 +107,7 @@ TEST(Declaration, SchemasAreThoseInTheDocs) {
       ASSERT_FALSE(made.parse(schema).get(b));
       EXPECT_EQ(simdjson::minify(a), simdjson::minify(b))
           << "when it is meant: sujip topics schema " << d.name << " --of " << kind
-          << " | python3 -m json.tool --no-ensure-ascii > docs/schemas/" << kind << "." << d.name
-          << ".json";
+          << " | python3 -m json.tool --no-ensure-ascii > docs/schemas/" << kind << "." << d.name << ".json";
       ++files;
     }
   }

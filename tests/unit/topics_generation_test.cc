@@ -18,8 +18,7 @@ const Datasets& declared() {
 
 TEST(Generation, TheFirstHasThePlainNames) {
   const Names names("p.");
-  for (const auto& spec : catalogue(declared(), ""))
-    EXPECT_EQ(names.topic(spec.name), "p." + spec.name);
+  for (const auto& spec : catalogue(declared(), "")) EXPECT_EQ(names.topic(spec.name), "p." + spec.name);
   EXPECT_EQ(names.group("entity"), group_of("p.", "entity"));
   EXPECT_EQ(names.schema(), "sujip_g1");
   EXPECT_EQ(names.folder("process"), "p.process-");

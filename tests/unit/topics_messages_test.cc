@@ -100,8 +100,8 @@ TEST(Messages, TallyAndScopeRunAreReadBack) {
   EXPECT_EQ(encode(*again), encode(run));
   EXPECT_EQ(again->counts(), (Counts{2, 4, 6, 8, 10, 12, 14, 16, 18, 20}));
   EXPECT_EQ(run.key(), "s/a/product/CPU\n" + kRun.str());
-  for (const char* name : {"pending", "accepted", "held", "released", "rejected", "overtaken", "old", "incomplete",
-                           "partial", "same"})
+  for (const char* name :
+       {"pending", "accepted", "held", "released", "rejected", "overtaken", "old", "incomplete", "partial", "same"})
     EXPECT_EQ(name_of(*parse_outcome(name)), name);
   EXPECT_FALSE(parse_outcome("maybe"));
 }

@@ -44,11 +44,21 @@ std::vector<AnyValue> any_row() {
     v.present = f.required || *rc::gen::arbitrary<bool>();
     if (v.present) {
       switch (f.type) {
-        case FieldType::string: v.text = *rc::gen::arbitrary<std::string>(); break;
-        case FieldType::json: v.text = R"({"a":[1,null]})"; break;
-        case FieldType::boolean: v.number = *rc::gen::inRange(0, 2); break;
-        case FieldType::date: v.number = *rc::gen::inRange(-10000, 50000); break;
-        case FieldType::timestamp: v.number = *rc::gen::inRange<int64_t>(0, 4000000000000); break;
+        case FieldType::string:
+          v.text = *rc::gen::arbitrary<std::string>();
+          break;
+        case FieldType::json:
+          v.text = R"({"a":[1,null]})";
+          break;
+        case FieldType::boolean:
+          v.number = *rc::gen::inRange(0, 2);
+          break;
+        case FieldType::date:
+          v.number = *rc::gen::inRange(-10000, 50000);
+          break;
+        case FieldType::timestamp:
+          v.number = *rc::gen::inRange<int64_t>(0, 4000000000000);
+          break;
         default:
           v.number = *rc::gen::oneOf(rc::gen::arbitrary<int64_t>(), rc::gen::element(INT64_MIN, INT64_MAX));
       }
@@ -185,7 +195,9 @@ TEST(Row, MinorAndZeroed) {
   const auto minor = [](const std::string& x, const std::string& y) {
     return differs_only_in_minor(thing(), decoded(x), decoded(y));
   };
-  const auto zeroed = [](const std::string& x, const std::string& y) { return is_zeroed(thing(), decoded(x), decoded(y)); };
+  const auto zeroed = [](const std::string& x, const std::string& y) {
+    return is_zeroed(thing(), decoded(x), decoded(y));
+  };
   EXPECT_TRUE(minor(encoded(a), encoded(b)));
   EXPECT_FALSE(zeroed(encoded(a), encoded(b)));
   set(b, "price", 0);

@@ -16,8 +16,8 @@ TEST(Scope, SubjectNamesItsParts) {
 }
 
 TEST(Scope, RefusesWhatIsNoSubject) {
-  for (const char* text : {"", "/", "a", "a/b", "a//c", "/b/c", "a/b/c/", "a/b/c/d/e", "a/b/%4", "a/b/%", "a/b/%G1",
-                           "a/b/%-1"})
+  for (const char* text :
+       {"", "/", "a", "a/b", "a//c", "/b/c", "a/b/c/", "a/b/c/d/e", "a/b/%4", "a/b/%", "a/b/%G1", "a/b/%-1"})
     EXPECT_FALSE(Scope::parse(text)) << text;
 }
 

@@ -52,12 +52,15 @@ rollups:
 )";
     auto sale = parse_dataset(
         "dataset: sale\nraw: raw.order\nplain: true\nscope: [source, account, day]\n"
-        "key: [source, account, day, order_no, line]\n" + fields, "sale.yaml");
+        "key: [source, account, day, order_no, line]\n" +
+            fields,
+        "sale.yaml");
     auto listing = parse_dataset(
         "dataset: listing\nraw: raw.catalog\npartition: key\nscope: [source, account]\n"
-        "key: [source, account, order_no, line]\n" + fields, "listing.yaml");
-    if (!sale || !listing)
-      throw std::runtime_error((sale ? listing.error() : sale.error()).message());
+        "key: [source, account, order_no, line]\n" +
+            fields,
+        "listing.yaml");
+    if (!sale || !listing) throw std::runtime_error((sale ? listing.error() : sale.error()).message());
     return Datasets({*std::move(listing), *std::move(sale)});
   }();
   return all;
@@ -110,23 +113,20 @@ struct Sale {
 
   std::string key_json(bool by_day) const {
     return R"({"source":)" + text(source) + R"(,"account":)" + text(account) +
-           (by_day ? R"(,"day":)" + text(day->str()) : "") + R"(,"order_no":)" + text(order_no) +
-           R"(,"line":)" + std::to_string(line) + "}";
+           (by_day ? R"(,"day":)" + text(day->str()) : "") + R"(,"order_no":)" + text(order_no) + R"(,"line":)" +
+           std::to_string(line) + "}";
   }
   std::string json() const {
     return R"({"source":)" + text(source) + R"(,"account":)" + text(account) + R"(,"day":)" +
            (day ? text(day->str()) : "null") + R"(,"order_no":)" + text(order_no) + R"(,"line":)" +
-           std::to_string(line) + R"(,"sku":)" + or_null(sku) + R"(,"title":)" + text(title) +
-           R"(,"quantity":)" + (quantity ? std::to_string(*quantity) : "null") + R"(,"amount":)" +
-           (amount ? money(*amount) : "null") + R"(,"currency":)" + text(currency) + R"(,"seen":)" +
-           text(utc_text(seen * 1000)) + "}";
+           std::to_string(line) + R"(,"sku":)" + or_null(sku) + R"(,"title":)" + text(title) + R"(,"quantity":)" +
+           (quantity ? std::to_string(*quantity) : "null") + R"(,"amount":)" + (amount ? money(*amount) : "null") +
+           R"(,"currency":)" + text(currency) + R"(,"seen":)" + text(utc_text(seen * 1000)) + "}";
   }
   auto all_but_volatile() const {
     return std::tie(source, account, day, order_no, line, sku, title, quantity, amount, currency);
   }
-  auto all_but_minor() const {
-    return std::tie(source, account, day, order_no, line, sku, quantity, amount, currency);
-  }
+  auto all_but_minor() const { return std::tie(source, account, day, order_no, line, sku, quantity, amount, currency); }
 };
 
 // The sale as a row of the dataset.
@@ -249,8 +249,8 @@ class Oracle {
           const Sale row = as_counted(grain, said);
           for (const Period period : kPeriods) {
             std::string bucket = R"({"grain":")" + grain + R"(","period":")" + std::string(name_of(period)) +
-                                 R"(","period_start":")" + start_of(period, *row.day).str() +
-                                 R"(","currency":)" + Sale::text(row.currency);
+                                 R"(","period_start":")" + start_of(period, *row.day).str() + R"(","currency":)" +
+                                 Sale::text(row.currency);
             if (grain != "all" && grain != "kind_now") bucket += R"(,"source":)" + Sale::text(row.source);
             if (grain == "account") bucket += R"(,"account":)" + Sale::text(row.account);
             if (grain == "kind_now") bucket += R"(,"title":)" + Sale::text(row.title);
@@ -268,10 +268,9 @@ class Oracle {
     std::map<std::string, std::string> out;
     for (const auto& [key, total] : totals)
       out[key] = key.substr(0, key.size() - 1) + R"(,"quantity":)" +
-                 std::to_string(static_cast<int64_t>(total.quantity)) + R"(,"amount":)" +
-                 Sale::money(total.amount) + R"(,"orders":)" + std::to_string(total.orders.size()) +
-                 R"(,"accounts":)" + std::to_string(total.accounts.size()) + R"(,"rows":)" +
-                 std::to_string(total.rows);
+                 std::to_string(static_cast<int64_t>(total.quantity)) + R"(,"amount":)" + Sale::money(total.amount) +
+                 R"(,"orders":)" + std::to_string(total.orders.size()) + R"(,"accounts":)" +
+                 std::to_string(total.accounts.size()) + R"(,"rows":)" + std::to_string(total.rows);
     return out;
   }
 
@@ -374,8 +373,7 @@ class Oracle {
 inline std::string raw_text(simdjson::dom::element e) { return simdjson::minify(e); }
 
 // Folds change.<dataset> and checks on the way what every reader may rely on. "" when all is well.
-inline std::string fold_changes(Topics& topics, const Dataset& dataset,
-                                std::map<std::string, std::string>& table) {
+inline std::string fold_changes(Topics& topics, const Dataset& dataset, std::map<std::string, std::string>& table) {
   std::map<std::string, int64_t> rev;
   for (int32_t p = 0; p < Topics::kPartitions; ++p) {
     const Log& log = topics.log(dataset.change_topic(), p);
@@ -397,8 +395,7 @@ inline std::string fold_changes(Topics& topics, const Dataset& dataset,
       int64_t number = 0;
       if (parser.parse(value).get(root) || root["source"]["rev"].get(number)) return "not JSON, " + where;
       const auto known = table.find(key);
-      if (before != (known == table.end() ? "null" : known->second))
-        return "before is not the last after, " + where;
+      if (before != (known == table.end() ? "null" : known->second)) return "before is not the last after, " + where;
       if (before == after) return "nothing changed, " + where;
       if (op != (before == "null" ? 'c' : after == "null" ? 'd' : 'u')) return "wrong op, " + where;
       if (rev.contains(key) && rev[key] >= number) return "rev does not grow, " + where;

@@ -53,8 +53,7 @@ inline Record as_record(const Stored& stored, int64_t offset) {
   r.timestamp = stored.timestamp;
   r.key = stored.key;
   if (stored.value) r.value = *stored.value;
-  if (stored.meta)
-    r.meta = RawMeta{stored.meta->dataset, stored.meta->kind, stored.meta->subject, stored.meta->run};
+  if (stored.meta) r.meta = RawMeta{stored.meta->dataset, stored.meta->kind, stored.meta->subject, stored.meta->run};
   return r;
 }
 
@@ -64,9 +63,7 @@ using Log = std::vector<Stored>;
 class Topics {
  public:
   static constexpr int32_t kPartitions = 6;
-  Log& log(const std::string& topic, int32_t partition) {
-    return logs_[topic][static_cast<size_t>(partition)];
-  }
+  Log& log(const std::string& topic, int32_t partition) { return logs_[topic][static_cast<size_t>(partition)]; }
   const std::array<Log, kPartitions>& all(const std::string& topic) { return logs_[topic]; }
 
  private:
@@ -109,8 +106,8 @@ class PendingOutputs : public Outputs {
     if (value) record.value = std::string(*value);
     add(topic, partition, std::move(record));
   }
-  void emit_control(std::string_view topic, int32_t partition, const Scope& scope, const RunId& run,
-                    RecordKind kind, std::string_view value) override {
+  void emit_control(std::string_view topic, int32_t partition, const Scope& scope, const RunId& run, RecordKind kind,
+                    std::string_view value) override {
     Stored record;
     record.key = scope.subject();
     record.value = std::string(value);
@@ -276,13 +273,12 @@ class Slot {
 class Pipeline {
  public:
   struct Options {
-    Store* store = nullptr;   // shared by many pipelines when the names differ
+    Store* store = nullptr;  // shared by many pipelines when the names differ
     std::string name = "test";
     size_t run_memory_bytes = 256u << 20;
   };
 
-  Pipeline(const Datasets& datasets, const Normalizers& normalizers)
-      : Pipeline(datasets, normalizers, Options()) {}
+  Pipeline(const Datasets& datasets, const Normalizers& normalizers) : Pipeline(datasets, normalizers, Options()) {}
   Pipeline(const Datasets& datasets, const Normalizers& normalizers, const Options& options) {
     std::vector<std::string> raw;
     for (const Dataset& d : datasets.all())
@@ -290,20 +286,20 @@ class Pipeline {
     for (int32_t p = 0; p < Topics::kPartitions; ++p) {
       const std::string place = "/" + std::to_string(p) + "/" + options.name;
       for (const std::string& topic : raw)
-        slots_.push_back(std::make_unique<Slot>(
-            topics_, topic, p, options.store, topic + place, [=, &datasets, &normalizers](TaskStore& s, InputLog& log) {
-              EntityTask::Options o;
-              o.raw_topic = topic;
-              o.partition = p;
-              o.run_memory_bytes = options.run_memory_bytes;
-              return std::make_unique<EntityTask>(o, datasets, normalizers, s, log);
-            }));
+        slots_.push_back(std::make_unique<Slot>(topics_, topic, p, options.store, topic + place,
+                                                [=, &datasets, &normalizers](TaskStore& s, InputLog& log) {
+                                                  EntityTask::Options o;
+                                                  o.raw_topic = topic;
+                                                  o.partition = p;
+                                                  o.run_memory_bytes = options.run_memory_bytes;
+                                                  return std::make_unique<EntityTask>(o, datasets, normalizers, s, log);
+                                                }));
       slots_.push_back(std::make_unique<Slot>(
           topics_, std::string(topics::kDeltaRollup), p, options.store, "rollup" + place,
           [=, &datasets](TaskStore& s, InputLog&) { return std::make_unique<RollupTask>(p, datasets, s); }));
-      slots_.push_back(std::make_unique<Slot>(
-          topics_, std::string(topics::kScopeTally), p, options.store, "scope" + place,
-          [=](TaskStore& s, InputLog&) { return std::make_unique<CoordinatorTask>(p, s); }));
+      slots_.push_back(
+          std::make_unique<Slot>(topics_, std::string(topics::kScopeTally), p, options.store, "scope" + place,
+                                 [=](TaskStore& s, InputLog&) { return std::make_unique<CoordinatorTask>(p, s); }));
     }
   }
 
