@@ -193,7 +193,7 @@ class Replay {
     // Live traffic comes first.
     if (nice(19) == -1) log::debug("no lower priority");
     Settings own = settings_;
-    own.instance += "-replay";
+    own.instance += kReplaySuffix;
     const auto live = std::make_shared<topics::Liveness>(generation_.number);
     const auto memory = MemoryBudget::within(options_.process.cache_mb);
     std::shared_ptr<Pace> pace;

@@ -4,6 +4,8 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 
 #include "core/kafka/admin.h"
 #include "core/log.h"
@@ -28,6 +30,17 @@ Status check_topics(kafka::Admin& admin, const Datasets& datasets, const topics:
   return {};
 }
 
+// What a replay on this machine left is as good as our own, and need not be read from the topics again. It has ended:
+// before that nobody else keeps its generation in step.
+void inherit(const std::filesystem::path& folder) {
+  std::error_code problem;
+  std::filesystem::path left = folder;
+  left += kReplaySuffix;
+  if (std::filesystem::exists(folder, problem) || !std::filesystem::exists(left, problem)) return;
+  std::filesystem::rename(left, folder, problem);
+  if (problem) log::warn("{}: {}; the state is read from the topics instead", left.string(), problem.message());
+}
+
 }  // namespace
 
 Result<std::unique_ptr<GenerationLanes>> GenerationLanes::start(const Settings& settings, const ProcessOptions& options,
@@ -47,6 +60,7 @@ Result<std::unique_ptr<GenerationLanes>> GenerationLanes::start(const Settings& 
   SUJIP_CHECK_OK(check_topics(*admin, self->datasets_, self->names_));
   SUJIP_TRY(const std::string cluster, admin->cluster_id());
   self->folder_ = state_folder_stem(settings, generation.number) + settings.instance;
+  inherit(self->folder_);
   SUJIP_TRY(self->store_, Store::open(self->folder_, cluster + " " + settings.prefix));
   self->stages_ = build_topology(self->datasets_, *self->normalizers_, options.lanes, topics::Selection(generation));
   for (const Stage& stage : self->stages_) {

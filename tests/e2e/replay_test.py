@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import subprocess
 import threading
 
@@ -112,6 +113,13 @@ def test_it_is_kept_in_step(shop):
     wait_orders(shop, 710)
     shop.run("generation", "diff", "2")
     assert rows_of(shop, "sujip_g2") == rows_of(shop, "sujip_g1")
+    # The process goes on with the state that the replay left: nothing of it is read from the topics.
+    folders = {folder.name for folder in (shop.folder / "home/state").iterdir()}
+    assert [name for name in folders if "g2" in name] == [f"{shop.name}.g2.process-0"], folders
+    log = (shop.folder / "home/log/process.log").read_text().split("generation 2:")[1]
+    restored = re.findall(r"(\d+) partitions taken over in .* for (\d+) offsets of state", log)
+    assert sum(int(partitions) for partitions, _ in restored) > 0
+    assert all(offsets == "0" for _, offsets in restored), restored
 
 
 def test_secrets_in_dead_letters_are_masked_in_every_generation(shop):
