@@ -5,7 +5,7 @@
 #   lint.sh --fix    let clang-format write the files anew
 #
 # clang-format 16, because versions differ in what they write: tools/install-packages.sh --with-lint brings
-# it on Debian 12. Exit code: 0 all well, 1 something is not, 2 usage, 77 a program is missing.
+# it on Debian 12. Exit code: 0 all well, 1 something is not, 2 usage, 77 a program or git's list of files is missing.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -19,6 +19,8 @@ esac
 for program in clang-format-16 shellcheck; do
   command -v "$program" >/dev/null || { echo "lint: $program is missing: tools/install-packages.sh --with-lint" >&2; exit 77; }
 done
+
+git rev-parse --git-dir >/dev/null || { echo "lint: git can't tell which files are ours" >&2; exit 77; }
 
 mapfile -t sources < <(git ls-files '*.cc' '*.h')
 if ((fix)); then

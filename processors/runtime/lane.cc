@@ -198,15 +198,13 @@ Status Lane::rejoin() {
     return Error{"another process has the same name", options_.group + "-" + options_.instance,
                  "give each process its own SUJIP_INSTANCE"};
   fenced_at_ = now;
-  // The slots go with the client that had them, and what is open is not ours to end.
-  if (!broken_) give_up("lost");
+  revoked(true);
   return renew_consumer("its place in the group was taken");
 }
 
 Status Lane::renew_consumer(const char* why) {
   log::warn("{} lane {}: {}: a new one", options_.group, options_.instance, why);
   restorer_.reset();
-  slots_.clear();
   membership_.reset();
   consumer_->abandon();
   consumer_.reset();
